@@ -1,0 +1,80 @@
+"""The curriculum as a list of stages, each of which names its parent and knows its learning rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acereason.config.schema import CurriculumConfig, OptimizerConfig, StageConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage in the order in which it runs.
+
+    `parent` is the stage whose final checkpoint it starts from; None for the model's own initial weights.
+    `first_update` is its position in the learning-rate schedule: above 0 only where the hand-off says `continue`.
+    """
+
+    name: str
+    index: int
+    parent: str | None
+    first_update: int
+    first_step: int  # steps of the run before this stage
+    config: StageConfig
+
+    @property
+    def is_sft(self) -> bool:
+        return self.config.domain == "sft"
+
+    @property
+    def last_step(self) -> int:
+        """The run's step counter after the last step of this stage."""
+        return self.first_step + self.config.steps
+
+    def learning_rates(self, stage_step: int) -> list[float]:
+        """Learning rate of every update of one step (1-based)."""
+        count = self.config.updates_per_step
+        start = self.first_update + (stage_step - 1) * count
+        total = self.first_update + self.config.steps * count
+        return [learning_rate(self.config.optimizer, start + i, total) for i in range(count)]
+
+
+def stages_of(curriculum: CurriculumConfig) -> list[Stage]:
+    """The stages of a (valid) curriculum in order, with parents and schedule positions resolved."""
+    stages: list[Stage] = []
+    by_name: dict[str, Stage] = {}
+    steps = 0
+    for index, (name, config) in enumerate(curriculum.stages.items()):
+        parent = config.parent or (stages[-1].name if stages else None)
+        first_update = 0
+        if parent is not None and config.handoff.lr == "continue":
+            before = by_name[parent]
+            first_update = before.first_update + before.config.steps * before.config.updates_per_step
+        stage = Stage(name, index, parent, first_update, steps, config)
+        steps = stage.last_step
+        stages.append(stage)
+        by_name[name] = stage
+    return stages
+
+
+def longest_response(curriculum: CurriculumConfig) -> int:
+    """The longest response length of any stage, in tokens: held-out problems are always sampled at this length."""
+    return max(stage.max_response_length for stage in curriculum.stages.values())
+
+
+def learning_rate(optimizer: OptimizerConfig, update: int, total: int) -> float:
+    """The learning rate of the 0-based `update` out of `total`.
+
+    `trapezoid` rises linearly over the first `warmup_fraction` of the updates, stays at `lr`, and falls linearly to
+    `min_lr_ratio * lr` over the last `decay_fraction`.
+    """
+    if optimizer.schedule == "constant":
+        return optimizer.lr
+    done = update + 1
+    warmup = optimizer.warmup_fraction * total
+    decay = optimizer.decay_fraction * total
+    scale = min(1.0, done / warmup) if warmup > 0 else 1.0
+    remaining = total - update
+    if decay > 0 and remaining < decay:
+        scale *= optimizer.min_lr_ratio + (1.0 - optimizer.min_lr_ratio) * remaining / decay
+    return optimizer.lr * scale
