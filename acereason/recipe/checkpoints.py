@@ -29,6 +29,7 @@ class RunState:
     stage: str = ""  # the stage that is running, or ran last
     stage_step: int = 0  # its finished steps
     step: int = 0  # finished steps of the whole run
+    parent: str | None = None  # checkpoint that the stage started from: a stage is an artifact that names its parent
     wall_s: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
     sampler: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,150 @@
+"""What a run reads before anything starts: problems, SFT rows and their tokens, checked against the curriculum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acereason.config.schema import DataConfig, TrainRunConfig
+from acereason.errors import InputError
+from acereason.problems import Problem, SftRow, read_problems, read_sft_rows
+from acereason.tokenizer import Tokenizer, load_tokenizer
+
+GENERATED = ("train.jsonl", "heldout.jsonl", "sft.jsonl")
+
+
+@dataclass(frozen=True)
+class SftExample:
+    """A rendered prompt with the response to learn (ended by the stop token), as token ids."""
+
+    tokens: np.ndarray  # int32 [prompt + response]
+    prompt_length: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All rows of a run, read and tokenised once."""
+
+    tokenizer: Tokenizer
+    files: tuple[Path, ...]
+    train: dict[str, list[Problem]]  # by domain
+    heldout: list[Problem]
+    prompts: dict[str, np.ndarray]  # problem id -> int32 tokens of the rendered prompt
+    sft: list[SftExample]
+
+
+def data_files(data: DataConfig, run_dir: Path) -> tuple[Path, Path, Path | None]:
+    """(train, heldout, sft) of the data configuration; generated problems lie in `run_dir/data`."""
+    if data.kind == "tiny":
+        train, heldout, sft = (run_dir / "data" / name for name in GENERATED)
+        return train, heldout, sft
+    assert data.train is not None and data.heldout is not None  # config rules
+    return Path(data.train), Path(data.heldout), Path(data.sft) if data.sft else None
+
+
+def load_inputs(config: TrainRunConfig, run_dir: Path) -> Inputs:
+    """Reads and checks everything. Raises `RowError` or `InputError`; nothing has been started or written yet."""
+    train_file, heldout_file, sft_file = data_files(config.data, run_dir)
+    domains = [stage.domain for stage in config.curriculum.stages.values()]
+    tokenizer = load_tokenizer(config.model.tokenizer)
+    if tokenizer.vocab_size > config.model.vocab_size:
+        raise InputError(
+            f"model.tokenizer={config.model.tokenizer} has {tokenizer.vocab_size} tokens, "
+            f"model.vocab_size={config.model.vocab_size}: raise it to at least that"
+        )
+    train = read_problems(train_file)
+    heldout = read_problems(heldout_file)
+    if config.eval.problems_per_domain is not None:
+        heldout = _first_of_each_domain(heldout, config.eval.problems_per_domain)
+    by_domain: dict[str, list[Problem]] = {"math": [], "code": []}
+    for problem in train:
+        by_domain[problem.domain].append(problem)
+    for name, stage in config.curriculum.stages.items():
+        if stage.domain in by_domain and len(by_domain[stage.domain]) < stage.prompts_per_step:
+            raise InputError(
+                f"curriculum.stages.{name}.prompts_per_step={stage.prompts_per_step}, but {train_file} holds "
+                f"{len(by_domain[stage.domain])} {stage.domain} problems: lower it or give more problems"
+            )
+    _check_trainable(train, train_file, domains)
+    sft_rows = read_sft_rows(sft_file) if "sft" in domains and sft_file is not None else []
+    _check_disjoint(heldout, heldout_file, train, train_file)
+    _check_disjoint(heldout, heldout_file, sft_rows, sft_file)
+
+    prompts: dict[str, np.ndarray] = {}
+    used = [problem for problem in train if problem.domain in domains]
+    for problem, path in [(p, train_file) for p in used] + [(p, heldout_file) for p in heldout]:
+        if problem.id in prompts:
+            raise InputError(f"{path}: id {problem.id!r} stands in {train_file} too: every problem needs an id of its own")
+        prompts[problem.id] = _prompt(tokenizer, config, path, problem)
+    sft = [_sft_example(tokenizer, config, sft_file, row) for row in sft_rows]
+    files = tuple(path for path in (train_file, heldout_file, sft_file if sft_rows else None) if path is not None)
+    return Inputs(tokenizer, files, by_domain, heldout, prompts, sft)
+
+
+def _first_of_each_domain(problems: list[Problem], count: int) -> list[Problem]:
+    kept: list[Problem] = []
+    seen = {"math": 0, "code": 0}
+    for problem in problems:
+        if seen[problem.domain] < count:
+            kept.append(problem)
+        seen[problem.domain] += 1
+    return kept
+
+
+def _check_trainable(train: list[Problem], path: Path, domains: list[str]) -> None:
+    for problem in train if "code" in domains else ():
+        if problem.tests is not None and problem.tests.kind == "assert":
+            raise InputError(
+                f"{path}: problem {problem.id!r}: tests.kind 'assert' is not taken in training, since a script holds its "
+                f"expected outputs and can be fooled: give function cases"
+            )
+
+
+def _check_disjoint(
+    heldout: list[Problem], heldout_file: Path, rows: Iterable[Problem | SftRow], path: Path | None
+) -> None:
+    statements = {_statement(problem.prompt): problem.id for problem in heldout}
+    for row in rows:
+        if (match := statements.get(_statement(row.prompt))) is not None:
+            raise InputError(
+                f"{path}: {row.id!r} has the same statement as held-out problem {match!r} of {heldout_file}: "
+                f"held-out problems may be in no training data; take it out of one of them"
+            )
+
+
+def _statement(prompt: str) -> str:
+    return " ".join(prompt.split()).casefold()
+
+
+def _prompt(tokenizer: Tokenizer, config: TrainRunConfig, path: Path, row: Problem | SftRow) -> np.ndarray:
+    starter = row.starter_code if isinstance(row, Problem) else None
+    try:
+        tokens = tokenizer.encode_prompt(row.prompt, config.model.prompt, row.domain, starter)
+    except InputError as error:
+        raise InputError(f"{path}: {row.id!r}: {error}") from None
+    limit = config.curriculum.max_prompt_length
+    if len(tokens) > limit:
+        raise InputError(
+            f"{path}: prompt of {row.id!r} has {len(tokens)} tokens, curriculum.max_prompt_length={limit}: "
+            f"raise it or take the row out (prompts are never cut)"
+        )
+    return np.array(tokens, dtype=np.int32)
+
+
+def _sft_example(tokenizer: Tokenizer, config: TrainRunConfig, path: Path | None, row: SftRow) -> SftExample:
+    assert path is not None
+    prompt = _prompt(tokenizer, config, path, row)
+    try:
+        response = [*tokenizer.encode_text(row.response), tokenizer.stop_token]
+    except InputError as error:
+        raise InputError(f"{path}: {row.id!r}: {error}") from None
+    limit = max(s.max_response_length for s in config.curriculum.stages.values() if s.domain == "sft")
+    if len(response) > limit:
+        raise InputError(
+            f"{path}: response of {row.id!r} has {len(response)} tokens, max_response_length of the SFT stage is {limit}: "
+            f"raise it or take the row out"
+        )
+    return SftExample(np.concatenate([prompt, np.array(response, dtype=np.int32)]), len(prompt))

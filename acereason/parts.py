@@ -1,0 +1,148 @@
+"""Everything that the loop calls: started together, ended together, and each step of the loop is one call into one room."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from acereason.config.schema import TrainRunConfig
+from acereason.evaluation.heldout import HeldOut, evaluate
+from acereason.inputs import Inputs
+from acereason.megatron.client import Trainer
+from acereason.problems import Problem
+from acereason.recipe.checkpoints import TRAINER_FOLDER, Checkpoints, RunState
+from acereason.recipe.stages import Stage, longest_response
+from acereason.replay import Replay
+from acereason.rollout.client import RolloutEngines
+from acereason.rollout.sync import check_probe, probe_tokens
+from acereason.runtime.cluster import Cluster
+from acereason.tracking.record import RunRecord
+from acereason.verifiers.pool import VerifierPool
+
+
+class Parts:
+    """A context manager around trainer ranks, rollout engines and the verifier pool.
+
+    `weights_version` counts the trainer's updates, `engine_version` the one whose weights the engines hold.
+    """
+
+    def __init__(self, config: TrainRunConfig, inputs: Inputs, record: RunRecord) -> None:
+        self.config = config
+        self.inputs = inputs
+        self.tokenizer = inputs.tokenizer
+        self.prompts = inputs.prompts
+        self.record = record
+        self.checkpoints = Checkpoints(record.run_dir, config.checkpoint.keep_last)
+        self.replay = Replay(Path(config.train.replay)) if config.train.replay else None
+        self.weights_version = 0
+        self.engine_version = -1
+        # a program may use its whole budget and its worker may have to be replaced once
+        self.verify_timeout_s = 2 * (config.verifier.code_program_s + config.verifier.math_timeout_s) + 60
+        self._probe = probe_tokens(inputs.tokenizer.vocab_size, config.rollout.probe_tokens, seed=0)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Parts:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        config = self.config
+        self.verifiers = self._stack.enter_context(VerifierPool(config.verifier))
+        cluster = self._stack.enter_context(Cluster(config.cluster, self.record.run_dir))
+        first = next(iter(config.curriculum.stages.values()))
+        self.trainer = Trainer(cluster, config.model, config.cluster, first.optimizer, config.seed)
+        self._engines: RolloutEngines | None = None
+        if self.replay is None:
+            context = config.curriculum.max_prompt_length + longest_response(config.curriculum)
+            self._engines = RolloutEngines(cluster, config.model, config.cluster, config.rollout, context, config.seed)
+            self._engines.wait_started()
+        self.trainer.wait_started()
+
+    @property
+    def engines(self) -> RolloutEngines:
+        assert self._engines is not None, "a replay has no engines"
+        return self._engines
+
+    def train_problems(self, domain: str) -> list[Problem]:
+        return self.inputs.train[domain]
+
+    def sft_tokens(self, index: int) -> tuple[np.ndarray, int]:
+        example = self.inputs.sft[index]
+        return example.tokens, example.prompt_length
+
+    def initialise(self) -> None:
+        """The model's own initial weights: a Hugging Face checkpoint, or random ones from the run's seed."""
+        if self.config.model.path is not None:
+            self.trainer.load_hf(Path(self.config.model.path))
+        else:
+            self.trainer.init_random(self.config.seed)
+
+    def begin(self, stage: Stage, parent_folder: Path | None) -> None:
+        """Hand-off: the parent's weights where they are not at hand already, then the optimizer as the stage says."""
+        if parent_folder is not None:
+            self.trainer.load(parent_folder / TRAINER_FOLDER)
+            self.weights_version += 1
+        if stage.config.handoff.optimizer == "reset":
+            self.trainer.reset_optimizer(stage.config.optimizer)
+        else:
+            self.trainer.set_optimizer(stage.config.optimizer)
+
+    def restore(self, stage: Stage, folder: Path) -> None:
+        """Takes the trainer back to a checkpoint of `stage`."""
+        self.trainer.load(folder / TRAINER_FOLDER)
+        self.trainer.set_optimizer(stage.config.optimizer)
+        self.weights_version += 1
+
+    def save(self, state: RunState) -> Path:
+        """A checkpoint of the present weights and state; older ones of the stage go as `checkpoint.keep_last` says."""
+        with self.checkpoints.writing(state.stage, state.stage_step) as folder:
+            self.trainer.save(folder / TRAINER_FOLDER)
+            self.trainer.save_hf(folder)
+            self.tokenizer.save(folder)
+            state.save(folder)
+        self.checkpoints.prune(state.stage)
+        return self.checkpoints.folder(state.stage, state.stage_step)
+
+    def sync_if_stale(self) -> float | None:
+        """`sync` where the engines do not hold the trainer's present weights; None where nothing was to be done."""
+        if self.replay is not None or self.engine_version == self.weights_version:
+            return None
+        return self.sync()
+
+    def sync(self) -> float:
+        """Brings the trainer's weights into every engine and proves it; returns the largest probe difference.
+
+        Raises `RunError` where a tensor arrives changed, is missing, or an engine scores the probe otherwise.
+        """
+        weights, checksums = self.trainer.export_weights()
+        self.engines.load_weights(weights, checksums)
+        mine = self.trainer.score(self._probe)
+        gap = max(
+            check_probe(theirs, mine, self.config.rollout.probe_tolerance) for theirs in self.engines.score(self._probe)
+        )
+        self.engine_version = self.weights_version
+        return gap
+
+    def evaluate(self) -> dict[str, dict[str, Any]]:
+        """Held-out accuracy of the present weights, by domain."""
+        self.sync_if_stale()
+        heldout = HeldOut(
+            problems=self.inputs.heldout,
+            prompts=self.prompts,
+            samples_per_problem=self.config.eval.samples_per_problem,
+            max_tokens=longest_response(self.config.curriculum),
+            stop_token=self.tokenizer.stop_token,
+            seed=self.config.seed,
+        )
+        return evaluate(heldout, self.engines, self.verifiers, self.tokenizer.decode, self.verify_timeout_s)

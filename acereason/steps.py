@@ -1,0 +1,205 @@
+"""One step of a stage: an SFT step, or one GRPO step (sample, judge, one update, sync)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from acereason.algorithms.advantages import group_advantages
+from acereason.algorithms.batch import TrainSequence, UpdateStats
+from acereason.algorithms.losses import token_weights
+from acereason.errors import RunError
+from acereason.evaluation.sampling import Job, Judged, sample_and_judge
+from acereason.parts import Parts
+from acereason.problems import VERDICTS, Problem
+from acereason.recipe.sampler import EpochSampler
+from acereason.recipe.stages import Stage
+from acereason.rollout.requests import Request
+from acereason.seeds import derive_seed
+
+Metrics = dict[str, Any]
+
+
+def sft_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) -> Metrics:
+    """`updates_per_step` updates on the mean negative log-likelihood of the teacher's response tokens."""
+    start = time.monotonic()
+    updates = []
+    for _ in range(stage.config.updates_per_step):
+        rows = [parts.sft_tokens(i) for i in sampler.next(stage.config.prompts_per_step)]
+        responses = sum(len(tokens) - prompt for tokens, prompt in rows)
+        updates.append([TrainSequence(tokens, prompt, 1.0, 1.0 / responses, None) for tokens, prompt in rows])
+    rates = stage.learning_rates(stage_step)
+    stats = parts.trainer.train(updates, rates, temperature=1.0)
+    parts.weights_version += 1
+    tokens = sum(s.response_tokens for s in stats)
+    lengths = [len(s.tokens) - s.prompt_length for update in updates for s in update]
+    seconds = time.monotonic() - start
+    return {
+        "sft/loss": sum(s.loss for s in stats) / len(stats),
+        "sft/epoch": sampler.epoch,
+        "response/length_mean": float(np.mean(lengths)),
+        "policy/entropy": sum(s.entropy * s.response_tokens for s in stats) / max(1, tokens),
+        "policy/grad_norm": sum(s.grad_norm for s in stats) / len(stats),
+        "policy/lr": rates[-1],
+        "policy/skipped_updates": sum(s.skipped for s in stats),
+        "time/train_s": seconds,
+        "throughput/tokens_per_s": tokens / seconds,
+    }
+
+
+def rl_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) -> Metrics:
+    """One rollout batch and exactly one update on it (RECIPE.md section 1, eq. 3 and 4)."""
+    start = time.monotonic()
+    parts.sync_if_stale()  # after a resume or a hand-off; inside a stage the update below has done it
+    problems = parts.train_problems(stage.config.domain)
+    jobs = rollout_jobs(parts, stage, stage_step, [problems[i] for i in sampler.next(stage.config.prompts_per_step)])
+    staleness = parts.weights_version - parts.engine_version
+    if parts.replay is not None:
+        judged, timing = parts.replay.judged(stage.name, stage_step, jobs)
+    else:
+        judged, timing = sample_and_judge(
+            parts.engines, parts.verifiers, parts.tokenizer.decode, jobs, parts.verify_timeout_s
+        )
+
+    rewards, advantages = credit(judged, stage.config.group_size, parts.config.algorithm.advantage_eps)
+    check_verifier_health(judged, parts.config.verifier.max_infra_error_share)
+    train_start = time.monotonic()
+    stats = parts.trainer.train(
+        [sequences_of(judged, advantages, stage.config.group_size, parts.config.algorithm.aggregation)],
+        stage.learning_rates(stage_step),
+        temperature=stage.config.temperature,
+    )[0]
+    parts.weights_version += 0 if stats.skipped else 1
+    sync_start = time.monotonic()
+    probe = parts.sync_if_stale()
+    end = time.monotonic()
+    check_agreement(stats, parts.config.rollout.sync_tolerance)
+
+    parts.record.write_rollouts(stage.name, stage_step, [rollout_row(j, a) for j, a in zip(judged, advantages.flat, strict=True)])
+    lengths = np.array([len(j.completion.tokens) for j in judged])
+    metrics = {
+        "reward/mean": float(np.nanmean(rewards)) if not np.isnan(rewards).all() else math.nan,
+        "reward/zero_std_groups": int((np.abs(advantages).max(axis=1) == 0).sum()),
+        "response/length_mean": float(lengths.mean()),
+        "response/truncated": sum(j.truncated for j in judged) / len(judged),
+        "policy/entropy": stats.entropy,
+        "policy/loss": stats.loss,
+        "policy/grad_norm": stats.grad_norm,
+        "policy/lr": stage.learning_rates(stage_step)[0],
+        "policy/skipped_updates": int(stats.skipped),
+        "sync/logprob_abs_diff_mean": stats.logprob_abs_diff_mean,
+        "sync/logprob_abs_diff_max": stats.logprob_abs_diff_max,
+        "sync/staleness": staleness,
+        "data/epoch": sampler.epoch,
+        "time/rollout_s": timing.rollout_s,
+        "time/verify_exposed_s": timing.verify_exposed_s,
+        "time/train_s": sync_start - train_start,
+        "time/sync_s": end - sync_start,
+        "throughput/tokens_per_s": float(lengths.sum()) / (end - start),
+    }
+    if probe is not None:
+        metrics["sync/probe_abs_diff_max"] = probe
+    for name in VERDICTS:
+        metrics[f"verdict/{name}"] = sum(j.verdict.verdict == name for j in judged) / len(judged)
+    return metrics
+
+
+def rollout_jobs(parts: Parts, stage: Stage, stage_step: int, problems: Sequence[Problem]) -> list[Job]:
+    """`group_size` requests a problem, in sampler order, each with a seed of its own."""
+    return [
+        Job(
+            Request(
+                id=f"{problem.id}/{sample}",
+                prompt=parts.prompts[problem.id],
+                seed=derive_seed(parts.config.seed, stage.name, stage_step, problem.id, sample),
+                max_tokens=stage.config.max_response_length,
+                temperature=stage.config.temperature,
+                top_p=stage.config.top_p,
+                stop_token=parts.tokenizer.stop_token,
+            ),
+            problem,
+        )
+        for problem in problems
+        for sample in range(stage.config.group_size)
+    ]
+
+
+def credit(judged: Sequence[Judged], group_size: int, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rewards and advantages [groups, group_size].
+
+    A response without a verdict (`infra_error`) has reward nan and advantage 0, and its group is the others.
+    """
+    rewards = np.array([math.nan if j.verdict.reward is None else j.verdict.reward for j in judged], dtype=np.float64)
+    rewards = rewards.reshape(-1, group_size)
+    advantages = np.zeros_like(rewards)
+    for group, scores in enumerate(rewards):
+        known = ~np.isnan(scores)
+        if known.any():
+            advantages[group, known] = group_advantages(scores[known][None], eps)[0]
+    return rewards, advantages
+
+
+def sequences_of(
+    judged: Sequence[Judged], advantages: np.ndarray, group_size: int, aggregation: str
+) -> list[TrainSequence]:
+    """What the trainer learns from: tokens, advantage and the weight of each response token.
+
+    Responses without a verdict (`infra_error`) have advantage 0 and do not count as tokens of the batch.
+    """
+    lengths = np.array([0 if j.verdict.reward is None else len(j.completion.tokens) for j in judged])
+    weights = token_weights(lengths, np.arange(len(judged)) // group_size, aggregation)
+    return [
+        TrainSequence(
+            tokens=np.concatenate([j.job.request.prompt, j.completion.tokens]).astype(np.int32),
+            prompt_length=len(j.job.request.prompt),
+            advantage=float(advantage),
+            token_weight=float(weight),
+            sampled_logprobs=j.completion.logprobs,
+        )
+        for j, advantage, weight in zip(judged, advantages.flat, weights, strict=True)
+    ]
+
+
+def check_verifier_health(judged: Sequence[Judged], limit: float) -> None:
+    """Raises `RunError` where too many verdicts are the verifier's own failures."""
+    failed = [j for j in judged if j.verdict.verdict == "infra_error"]
+    if len(failed) > limit * len(judged):
+        raise RunError(
+            f"the verifiers failed on {len(failed)} of {len(judged)} responses (limit "
+            f"verifier.max_infra_error_share={limit}); the first: {failed[0].job.request.id}: {failed[0].verdict.detail}"
+        )
+
+
+def check_agreement(stats: UpdateStats, tolerance: float) -> None:
+    """Raises `RunError` where trainer and engine disagree on the tokens just sampled."""
+    gap = stats.logprob_abs_diff_max
+    if gap is not None and not gap <= tolerance:
+        raise RunError(
+            f"trainer and engine differ by {gap:.3g} in the log-probability of a sampled token, more than "
+            f"rollout.sync_tolerance={tolerance}: they do not hold the same weights or compute another softmax"
+        )
+
+
+def rollout_row(judged: Judged, advantage: float) -> dict[str, Any]:
+    """A response row with all that a replay needs."""
+    request, completion = judged.job.request, judged.completion
+    return {
+        "id": request.id,
+        "problem_id": judged.job.problem.id,
+        "domain": judged.job.problem.domain,
+        "prompt": judged.job.problem.prompt,
+        "text": judged.text,
+        "finish_reason": completion.finish_reason,
+        "tokens": len(completion.tokens),
+        "seed": request.seed,
+        "verdict": judged.verdict.verdict,
+        "reward": judged.verdict.reward,
+        "detail": judged.verdict.detail,
+        "advantage": float(advantage),
+        "token_ids": completion.tokens.tolist(),
+        "logprobs": [float(x) for x in completion.logprobs],
+    }

@@ -1,0 +1,195 @@
+"""The loop. A run is a curriculum of stages; a stage is steps; a step samples, judges, learns and syncs.
+
+Read `Loop.run_stage` first: it is the schedule, and every line in it is one call into one room.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+from acereason.config.compose import to_yaml
+from acereason.config.schema import TrainRunConfig
+from acereason.errors import AceReasonError, RunError
+from acereason.inputs import Inputs, load_inputs
+from acereason.interrupt import Interrupt
+from acereason.parts import Parts
+from acereason.recipe.checkpoints import Checkpoints, RunState
+from acereason.recipe.sampler import EpochSampler
+from acereason.recipe.stages import Stage, stages_of
+from acereason.steps import rl_step, sft_step
+from acereason.summary import write_summary
+from acereason.tracking.live import LiveView
+from acereason.tracking.manifest import record_resume, write_manifest
+from acereason.tracking.record import RunRecord, read_eval
+from acereason.tracking.report import write_report
+from acereason.tracking.wandb_mirror import WandbMirror
+
+COMPLETED, STOPPED, FAILED = "completed", "stopped", "failed"
+
+
+def run(config: TrainRunConfig) -> int:
+    """Trains from the beginning into `config.run_dir`. Returns the exit code: 0, or 130 when stopped by Ctrl-C."""
+    assert config.run_dir is not None
+    run_dir = Path(config.run_dir)
+    inputs = load_inputs(config, run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    text = to_yaml(config)
+    (run_dir / "config.yaml").write_text(text, encoding="utf-8")
+    parents = [Path(config.model.path)] if config.model.path else []
+    write_manifest(run_dir, text, inputs.files, parents)
+    return _train(config, inputs, RunState(), None)
+
+
+def resume(run_dir: Path, config: TrainRunConfig) -> int:
+    """Continues an interrupted run from its newest whole checkpoint, or from the beginning where there is none."""
+    config = dataclasses.replace(config, run_dir=str(run_dir))
+    inputs = load_inputs(config, run_dir)
+    found = Checkpoints(run_dir, config.checkpoint.keep_last).newest()
+    folder, state = found if found is not None else (None, RunState())
+    record_resume(run_dir, state.step)
+    return _train(config, inputs, state, folder)
+
+
+def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path | None) -> int:
+    """The loop inside its record: whatever happens in it, the summary and the report are written."""
+    assert config.run_dir is not None
+    run_dir = Path(config.run_dir)
+    stages = stages_of(config.curriculum)
+    status, error = FAILED, None
+    with RunRecord(run_dir, config.rollouts.keep) as record:
+        record.truncate_after(state.step)
+        live = LiveView(stages, state.step, config.tracking.live)
+        mirror = WandbMirror(
+            config.tracking.wandb, run_dir, config.name or run_dir.name, dataclasses.asdict(config), state.step > 0
+        )
+        try:
+            with Interrupt() as interrupt, Parts(config, inputs, record) as parts:
+                status = Loop(config, parts, live, mirror, interrupt, stages, state, folder).run()
+        except KeyboardInterrupt:
+            status = STOPPED
+        except Exception as raised:
+            error = str(raised) if isinstance(raised, AceReasonError) else f"{type(raised).__name__}: {raised}"
+            raise
+        finally:
+            live.close()
+            write_summary(record, stages, state, status, error)
+            mirror.finish(exit_code=0 if status == COMPLETED else 1)
+            live.message(f"{status}; report: {write_report(run_dir)}")
+    return 130 if status == STOPPED else 0
+
+
+class Loop:
+    """One run's schedule. `state` is what a checkpoint remembers; everything else can be made again from it."""
+
+    def __init__(
+        self,
+        config: TrainRunConfig,
+        parts: Parts,
+        live: LiveView,
+        mirror: WandbMirror,
+        interrupt: Interrupt,
+        stages: list[Stage],
+        state: RunState,
+        folder: Path | None,
+    ) -> None:
+        self.config, self.parts, self.live, self.mirror, self.interrupt = config, parts, live, mirror, interrupt
+        self.stages, self.state, self.folder = stages, state, folder
+        self.clock = time.monotonic()  # up to here, time is booked in `state`
+        self.checkpoint_s = 0.0  # of the checkpoint after the last logged step, booked with the next one
+
+    def run(self) -> str:
+        """Runs every stage that is not done. Returns `completed` or `stopped`."""
+        if not self.state.stage:
+            self.parts.initialise()
+        names = [stage.name for stage in self.stages]
+        for stage in self.stages[names.index(self.state.stage) if self.state.stage else 0 :]:
+            if not self.run_stage(stage):
+                return STOPPED
+        return COMPLETED
+
+    def run_stage(self, stage: Stage) -> bool:
+        """One stage, from wherever it stands. False where the user asked to stop."""
+        sampler = self.enter(stage)
+        self.live.start_stage(stage.name, self.state.stage_step)
+        self.evaluate(stage, "before")
+        take_step = sft_step if stage.is_sft else rl_step
+        while self.state.stage_step < stage.config.steps:
+            if self.interrupt.requested:
+                return False
+            begun = time.monotonic()
+            step = self.state.stage_step + 1
+            metrics = take_step(self.parts, stage, step, sampler)
+            metrics["time/step_s"] = time.monotonic() - begun
+            self.state.stage_step, self.state.step = step, stage.first_step + step
+            self.state.sampler = sampler.state_dict()
+            last = step == stage.config.steps
+            if not last and self.config.eval.every_steps and step % self.config.eval.every_steps == 0:
+                metrics["time/eval_s"] = self.evaluate(stage, step)
+            self.log(stage, metrics)
+            if last or self.interrupt.requested or step % self.config.checkpoint.every_steps == 0:
+                self.save()
+        self.evaluate(stage, "after")
+        return True
+
+    def enter(self, stage: Stage) -> EpochSampler:
+        """Hand-off at the start of a stage, or the way back into one that was interrupted."""
+        rows = len(self.parts.inputs.sft) if stage.is_sft else len(self.parts.train_problems(stage.config.domain))
+        sampler = EpochSampler(rows, self.config.seed, stage.name)
+        if self.folder is not None:
+            self.parts.restore(stage, self.folder)
+            sampler.load_state_dict(self.state.sampler)
+            self.folder = None
+            return sampler
+        parent = self.final_checkpoint(stage.parent) if stage.parent is not None else None
+        self.parts.begin(stage, parent if stage.parent != self.state.stage else None)
+        self.state.parent = str(parent.relative_to(self.parts.record.run_dir)) if parent else self.config.model.path
+        self.state.stage, self.state.stage_step, self.state.sampler = stage.name, 0, {}
+        return sampler
+
+    def final_checkpoint(self, name: str) -> Path:
+        """The artifact of a finished stage. Raises `RunError` where it is gone."""
+        folder = self.parts.checkpoints.folder(name, self.config.curriculum.stages[name].steps)
+        if not folder.exists():
+            raise RunError(f"the checkpoint of stage {name!r} is not at {folder}; a later stage starts from it")
+        return folder
+
+    def evaluate(self, stage: Stage, when: str | int) -> float:
+        """Held-out accuracy into `eval/<stage>.json`; what is known already is not sampled again. Returns seconds."""
+        begun = time.monotonic()
+        run_dir = self.parts.record.run_dir
+        if self.parts.replay is not None or (isinstance(when, str) and when in read_eval(run_dir, stage.name)):
+            return 0.0
+        if when == "before" and stage.parent is not None:
+            result = read_eval(run_dir, stage.parent)["after"]  # the same weights, problems and seeds
+        else:
+            self.live.message(f"{stage.name}: evaluating on {len(self.parts.inputs.heldout)} held-out problems")
+            result = self.parts.evaluate()
+        self.parts.record.write_eval(stage.name, when, result)
+        self.live.evaluation(stage.name, when, result)
+        self.mirror.log_eval(self.state.step, result)
+        self.book(stage)
+        return time.monotonic() - begun
+
+    def save(self) -> None:
+        begun = time.monotonic()
+        self.parts.save(self.state)
+        self.checkpoint_s = time.monotonic() - begun
+
+    def log(self, stage: Stage, metrics: dict[str, object]) -> None:
+        """One row of metrics.jsonl, and what is made from it."""
+        self.book(stage)
+        state = self.state
+        head = {"step": state.step, "stage": stage.name, "stage_step": state.stage_step, "wall_s": state.wall_s}
+        metrics["time/checkpoint_s"], self.checkpoint_s = self.checkpoint_s, 0.0
+        row = self.parts.record.log_step(head | metrics)
+        self.live.step(row)
+        self.mirror.log(row)
+
+    def book(self, stage: Stage) -> None:
+        """Books the time since the last booking to the run and to the stage."""
+        now = time.monotonic()
+        self.state.wall_s += now - self.clock
+        self.state.stage_seconds[stage.name] = self.state.stage_seconds.get(stage.name, 0.0) + now - self.clock
+        self.clock = now
