@@ -1,0 +1,56 @@
+"""What every process of a run owes its parent: to die with it, and to leave a log that can be quoted."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process as soon as its parent is gone, even when that was killed with -9.
+
+    Only Linux can do this; elsewhere the call does nothing and Ray's own connection check remains.
+    """
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() == 1:  # the parent died before the call above took effect
+        os._exit(1)
+
+
+def process_alive(pid: int) -> bool:
+    """True when a process with this id exists, whoever owns it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def log_path(logs: Path, name: str) -> Path:
+    """The log file of the actor `name`: "engine 0" writes to logs/engine_0.log."""
+    return logs / (re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_") + ".log")
+
+
+def last_lines(path: Path, count: int = 15, at_most_bytes: int = 16384) -> str:
+    """The last lines of a log, indented for quoting; a short remark where there is nothing to quote."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - at_most_bytes))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return f"  (no log at {path})"
+    lines = [line for line in text.splitlines() if line.strip()][-count:]
+    if not lines:
+        return f"  (the log {path} is empty)"
+    return "\n".join(f"  | {line}" for line in lines) + f"\n  (from {path})"
