@@ -17,7 +17,9 @@ def among(*allowed: str, default: Any = ...) -> Any:
     return field(metadata={"choices": allowed}, **extra)
 
 
-def within(low: float | None = None, high: float | None = None, *, above: float | None = None, default: Any = ...) -> Any:
+def within(
+    low: float | None = None, high: float | None = None, *, above: float | None = None, default: Any = ...
+) -> Any:
     """A number field with low <= value <= high, or above < value. None passes where the type allows it."""
     extra = {} if default is ... else {"default": default}
     return field(metadata={"low": low, "high": high, "above": above}, **extra)
@@ -115,7 +117,7 @@ class StageConfig:
     parent: str | None  # stage whose checkpoint this one starts from; null: the stage before it in the curriculum
     steps: int = within(1)
     prompts_per_step: int = within(1)  # RL: prompts of one rollout batch; SFT: sequences of one update
-    group_size: int = within(1)  # responses a prompt; 1 for SFT
+    group_size: int  # responses a prompt; 1 for SFT, at least 2 for RL
     updates_per_step: int = within(1)  # SFT: updates of one step, each on new sequences; RL: 1 (strictly on-policy)
     max_response_length: int = within(1)  # tokens
     temperature: float = within(above=0.0)
@@ -261,3 +263,12 @@ class TrainRunConfig:
     rollouts: RolloutsConfig
     train: TrainConfig
     resume: ResumeConfig
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """What `acereason data tiny` is told."""
+
+    seed: int = within(0)
+    out: str  # folder that receives train.jsonl, heldout.jsonl and sft.jsonl
+    data: DataConfig

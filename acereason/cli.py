@@ -1,0 +1,360 @@
+"""The `acereason` command. Hydra sees only the words behind the verb, and nothing heavy is imported before its turn.
+
+Exit codes: 0 done; 2 the configuration or the input is wrong (one line says what); 1 the run failed; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from acereason.config.nearest import did_you_mean
+from acereason.errors import AceReasonError, ConfigError, InputError
+
+TRACEBACK = "ACEREASON_TRACEBACK"  # set to 1: a message comes with its traceback
+INTERRUPTED = 130
+
+SUMMARY = {
+    "train": "train a curriculum; words behind it are Hydra overrides (acereason train --help)",
+    "resume": "continue a run that was stopped or killed",
+    "status": "where a run stands, in a few lines",
+    "report": "write the report of a run again",
+    "data": "write generated problem files",
+    "verify": "judge responses in a file",
+    "export": "copy a checkpoint's Hugging Face files out of a run",
+}
+COMPLETED_WORDS: dict[str, Sequence[str]] = {
+    "train": ("--help", "--cfg", "--resolve", "--multirun"),
+    "resume": ("--help",),
+    "status": ("--help",),
+    "report": ("--help",),
+    "data": ("tiny", "--help"),
+    "verify": ("math", "code", "--help", "--bare"),
+    "export": ("--help",),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose complaint is one line of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{self.prog.partition(' ')[2] or 'acereason'}: {message}; see {self.prog} --help")
+
+
+def _parser(verb: str, **more: Any) -> _Parser:
+    return _Parser(
+        prog=f"acereason {verb}",
+        description=f"acereason {verb}: {SUMMARY[verb]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        **more,
+    )
+
+
+def _overrides(parser: _Parser, root: str) -> None:
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help=f"override a key or group of conf/{root}.yaml"
+    )
+
+
+def _shows_config(parser: _Parser) -> None:
+    parser.add_argument("--cfg", choices=["job"], help="print the composed configuration and stop")
+    parser.add_argument("--resolve", action="store_true", help="with --cfg: interpolations filled in")
+
+
+def _show(root: str, options: argparse.Namespace) -> int:
+    from acereason.config.compose import show
+
+    print(show(root, options.overrides, options.resolve), end="")
+    return 0
+
+
+def train(words: Sequence[str]) -> int:
+    """acereason train [-m] [overrides]"""
+    from acereason.config.listing import train_epilog
+
+    parser = _parser("train", epilog=train_epilog() if {"-h", "--help"} & set(words) else None)
+    parser.add_argument("-m", "--multirun", action="store_true", help="every value of key=a,b,c as a run of its own")
+    _shows_config(parser)
+    _overrides(parser, "train")
+    options = parser.parse_intermixed_args(words)
+    if options.cfg:
+        return _show("train", options)
+    if options.resolve:
+        raise InputError("train: --resolve goes with --cfg job")
+    if options.multirun:
+        from acereason import multirun
+
+        return multirun.run(options.overrides, Path.cwd())
+
+    from acereason.config.compose import compose_train
+    from acereason.config.paths import placed
+    from acereason.config.rules import check
+    from acereason.tracking.files import holds_run
+
+    config = placed(compose_train(options.overrides), Path.cwd())
+    check(config)
+    run_dir = Path(str(config.run_dir))
+    if holds_run(run_dir):
+        raise ConfigError(
+            f"run_dir={run_dir}: already holds a run; continue it with `acereason resume {run_dir}`, "
+            "or choose another name= or run_dir="
+        )
+    if run_dir.exists() and not run_dir.is_dir():
+        raise ConfigError(f"run_dir={run_dir}: is a file; choose another name= or run_dir=")
+    made = _missing_parents(run_dir)
+    try:
+        if config.data.kind == "tiny":
+            _generate(config.data, config.seed, run_dir / "data")
+        from acereason import train as loop
+
+        return loop.run(config)
+    except InputError:
+        if not holds_run(run_dir):
+            _take_back(run_dir, made)
+        raise
+
+
+def _missing_parents(folder: Path) -> list[Path]:
+    """`folder` and those above it that are not there yet, deepest first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _take_back(run_dir: Path, made: Sequence[Path]) -> None:
+    """Removes what was written for a run whose input turned out to be wrong before it had begun."""
+    shutil.rmtree(run_dir / "data", ignore_errors=True)
+    for folder in made:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def _generate(data: Any, seed: int, folder: Path) -> None:
+    from data_pipeline.tiny.write import write_problem_files
+
+    write_problem_files(data, seed, folder)
+
+
+def resume(words: Sequence[str]) -> int:
+    """acereason resume RUN_DIR [overrides]"""
+    parser = _parser("resume")
+    parser.add_argument("run_dir", metavar="RUN_DIR", help="directory of the run, e.g. runs/NAME")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="e.g. resume.exact=false cluster.trainer.threads=1"
+    )
+    options = parser.parse_intermixed_args(words)
+    run_dir = _run_dir(options.run_dir)
+    if not (run_dir / "config.yaml").is_file():
+        raise InputError(f"{run_dir}: holds no config.yaml, so no run began here; start one with `acereason train`")
+
+    import dataclasses
+
+    from acereason.config.compose import apply_overrides, load_train
+    from acereason.config.paths import placed
+    from acereason.config.resuming import check_continuation
+    from acereason.config.rules import check
+
+    before = load_train(run_dir / "config.yaml")
+    if any(word.lstrip("+~").startswith("run_dir=") for word in options.overrides):
+        raise ConfigError("run_dir: a run is resumed where it lies; move the folder and name its new place")
+    after = apply_overrides(before, options.overrides)
+    after = placed(dataclasses.replace(after, run_dir=str(run_dir)), Path.cwd())
+    check_continuation(before, after)
+    check(after)
+    if after.data.kind == "tiny" and not (run_dir / "data").is_dir():
+        _generate(after.data, after.seed, run_dir / "data")
+    from acereason import train as loop
+
+    return loop.resume(run_dir, after)
+
+
+def _run_dir(text: str) -> Path:
+    run_dir = Path(text).expanduser().resolve()
+    if not run_dir.is_dir():
+        siblings = [path.name for path in run_dir.parent.glob("*/")] if run_dir.parent.is_dir() else []
+        near = did_you_mean(run_dir.name, siblings)
+        raise InputError(f"{text}: no such run directory{near if 'mean' in near else ''}")
+    return run_dir
+
+
+def status(words: Sequence[str]) -> int:
+    """acereason status RUN_DIR"""
+    parser = _parser("status")
+    parser.add_argument("run_dir", metavar="RUN_DIR")
+    run_dir = _run_dir(parser.parse_args(words).run_dir)
+    from acereason.tracking.status import status_table
+
+    print(status_table(run_dir), end="")
+    return 0
+
+
+def report(words: Sequence[str]) -> int:
+    """acereason report RUN_DIR"""
+    parser = _parser("report")
+    parser.add_argument("run_dir", metavar="RUN_DIR")
+    run_dir = _run_dir(parser.parse_args(words).run_dir)
+    from acereason.tracking.files import holds_run
+
+    if not holds_run(run_dir):
+        raise InputError(f"{run_dir}: holds no run (no config.yaml and no metrics.jsonl)")
+    from acereason.tracking.report import write_report
+
+    print(write_report(run_dir))
+    return 0
+
+
+def data(words: Sequence[str]) -> int:
+    """acereason data tiny [overrides]"""
+    parser = _parser("data")
+    parser.add_argument("kind", choices=["tiny"], help="what to generate")
+    _shows_config(parser)
+    _overrides(parser, "data")
+    options = parser.parse_intermixed_args(words)
+    if options.cfg:
+        return _show("data", options)
+    from acereason.config.compose import compose_generate
+    from acereason.config.rules import single_values
+
+    config = compose_generate(options.overrides)
+    if config.data.kind != options.kind:
+        raise ConfigError(f"data={config.data.name}: only data={options.kind} can be generated")
+    faults = list(single_values(config))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    out = Path(config.out).expanduser()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"out={config.out}: already exists and is not an empty folder; choose another")
+    _generate(config.data, config.seed, out)
+    print(out)
+    return 0
+
+
+def verify(words: Sequence[str]) -> int:
+    """acereason verify math|code IN.jsonl OUT.jsonl [--bare] [overrides]"""
+    parser = _parser("verify")
+    parser.add_argument("domain", choices=["math", "code"])
+    parser.add_argument("source", metavar="IN.jsonl", help="rows with id, response, and answer or tests")
+    parser.add_argument(
+        "target", metavar="OUT.jsonl", help="receives id, verdict, reward, seconds, detail in input order"
+    )
+    parser.add_argument("--bare", action="store_true", help="the response is the answer or program itself")
+    parser.add_argument("overrides", nargs="*", metavar="verifier.KEY=VALUE", help="e.g. verifier.workers=4")
+    options = parser.parse_intermixed_args(words)
+    for word in options.overrides:
+        if not word.startswith("verifier"):
+            raise ConfigError(f"{word}: only keys of verifier are read here, e.g. verifier.workers=4")
+    from acereason.config.compose import compose_train
+    from acereason.config.rules import single_values
+
+    config = compose_train(options.overrides).verifier
+    faults = list(single_values(config, "verifier"))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    from acereason.verifiers.verify_file import verify_file
+
+    return verify_file(options.domain, Path(options.source), Path(options.target), options.bare, config)
+
+
+def export(words: Sequence[str]) -> int:
+    """acereason export CHECKPOINT OUT"""
+    parser = _parser("export")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="checkpoint folder, or a run directory for its last one"
+    )
+    parser.add_argument("out", metavar="OUT", help="new folder for the Hugging Face files")
+    options = parser.parse_args(words)
+    from acereason.export import export as copy
+
+    print(f"{options.out}: {', '.join(copy(options.checkpoint, options.out))}")
+    return 0
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": train,
+    "resume": resume,
+    "status": status,
+    "report": report,
+    "data": data,
+    "verify": verify,
+    "export": export,
+}
+
+HELP = f"""\
+usage: acereason VERB ...
+
+The AceReason-Nemotron recipe as a laboratory.
+
+{chr(10).join(f"  {verb:<8} {text}" for verb, text in SUMMARY.items())}
+
+  --help, --version; every verb has its own --help
+  tab completion: eval "$(acereason -sc install=bash)"   (or zsh; fish: acereason -sc install=fish | source)
+  {TRACEBACK}=1 shows where an error came from
+"""
+
+
+def _shell_completion(words: Sequence[str]) -> int:
+    from acereason import shell
+
+    action, _, name = (words[0] if words else "").partition("=")
+    if action == "install":
+        print(shell.install_script(name), end="")
+    elif action == "query":
+        for word in shell.answer(COMPLETED_WORDS):
+            print(word)
+    else:
+        raise InputError(f"-sc {' '.join(words)}: expected install=SHELL, with bash, zsh or fish")
+    return 0
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("acereason")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Runs the verb in `words` and returns its exit code. Raises `AceReasonError`."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    verb, rest = words[0], words[1:]
+    if verb == "--version":
+        print(f"acereason {_version()}")
+        return 0
+    if verb in ("-sc", "--shell-completion"):
+        return _shell_completion(rest)
+    if verb not in VERBS:
+        raise InputError(f"'{verb}': no such verb{did_you_mean(verb, VERBS)}")
+    return VERBS[verb](rest)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The entry point: prints an `AceReasonError` as its message and returns the exit code."""
+    try:
+        return dispatch(list(sys.argv[1:] if words is None else words))
+    except AceReasonError as error:
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        for line in str(error).splitlines():
+            print(f"acereason: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("acereason: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `acereason train --cfg job | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Hydra composition of `conf/` into the frozen dataclasses of `schema.py`.
+
+Composing reads files and nothing else: no output folder, no `.hydra`, no change of directory, no
+logging. Every fault of Hydra or OmegaConf becomes a `ConfigError` of one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from acereason.config import faults
+from acereason.config.places import conf_dir
+from acereason.config.schema import GenerateConfig, TrainRunConfig
+from acereason.config.structured import construct, field_types, first_missing, missing, mutable_twin, to_plain
+from acereason.errors import ConfigError
+
+ROOTS: dict[str, type] = {"train": TrainRunConfig, "data": GenerateConfig}
+_SCHEMAS = {"train": "train_schema", "data": "generate_schema"}
+
+
+@contextlib.contextmanager
+def hydra_session(folder: Path | None = None) -> Iterator[Any]:
+    """Hydra set up on `folder` (default: `conf_dir()`) with our schemas; yields its config loader."""
+    for root, frozen in ROOTS.items():
+        ConfigStore.instance().store(name=_SCHEMAS[root], node=mutable_twin(frozen))
+    with initialize_config_dir(str(folder or conf_dir()), job_name="acereason", version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def parse_overrides(overrides: Sequence[str], loader: Any = None) -> list[Override]:
+    """Hydra's own grammar, one override at a time. Raises `ConfigError`."""
+    parser = OverridesParser.create(config_loader=loader)
+    parsed = []
+    for line in overrides:
+        try:
+            parsed.append(parser.parse_override(line))
+        except Exception as error:
+            raise faults.unparsable(line, error) from error
+    return parsed
+
+
+def compose_raw(root: str, overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
+    """The composed `conf/<root>.yaml`, interpolations not yet resolved. Raises `ConfigError`."""
+    with hydra_session(folder) as loader:
+        try:
+            faults.check_overrides(parse_overrides(overrides), ROOTS[root], loader)
+            return hydra_compose(root, overrides=list(overrides))
+        except ConfigError:
+            raise
+        except Exception as error:
+            raise faults.composition(error, ROOTS[root], folder or conf_dir()) from error
+
+
+def _frozen(root: str, raw: DictConfig) -> Any:
+    """The frozen configuration behind a composed one. Raises `ConfigError`."""
+    unset = first_missing(OmegaConf.to_container(raw, resolve=False))
+    if unset:
+        raise missing(unset)
+    try:
+        plain = OmegaConf.to_container(raw, resolve=True)
+    except OmegaConfBaseException as error:
+        raise faults.interpolation(error) from error
+    return construct(ROOTS[root], plain)
+
+
+def compose_train(overrides: Sequence[str] = (), folder: Path | None = None) -> TrainRunConfig:
+    """`conf/train.yaml` with `overrides`, frozen; rules are not yet checked. Raises `ConfigError`."""
+    config: TrainRunConfig = _frozen("train", compose_raw("train", overrides, folder))
+    return config
+
+
+def compose_generate(overrides: Sequence[str] = (), folder: Path | None = None) -> GenerateConfig:
+    """`conf/data.yaml` with `overrides`, frozen; rules are not yet checked. Raises `ConfigError`."""
+    config: GenerateConfig = _frozen("data", compose_raw("data", overrides, folder))
+    return config
+
+
+def show(root: str, overrides: Sequence[str], resolve: bool) -> str:
+    """The composed configuration as YAML, for `--cfg job [--resolve]`. Raises `ConfigError`."""
+    raw = compose_raw(root, overrides)
+    try:
+        return OmegaConf.to_yaml(raw, resolve=resolve)
+    except OmegaConfBaseException as error:
+        raise faults.interpolation(error) from error
+
+
+def to_yaml(config: Any) -> str:
+    """A frozen configuration as YAML; `load_train` reads it back to an equal object."""
+    return yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True, width=120)
+
+
+def load_train(path: str | Path) -> TrainRunConfig:
+    """The configuration that a run wrote to its `config.yaml`. Raises `ConfigError`."""
+    try:
+        plain = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML ({faults.first_line(error)})") from None
+    try:
+        return construct(TrainRunConfig, plain)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def apply_overrides(config: TrainRunConfig, overrides: Sequence[str]) -> TrainRunConfig:
+    """`config` with single keys replaced, as `acereason resume RUN key=value` does. Raises `ConfigError`.
+
+    A configuration file of a group cannot be chosen any more, since the run's own values would be lost with it.
+    """
+    parsed = parse_overrides(overrides)
+    groups = [name for name, kind in field_types(TrainRunConfig).items() if hasattr(kind, "__dataclass_fields__")]
+    for override in parsed:
+        if override.is_sweep_override():
+            raise ConfigError(f"{override.input_line}: a run is resumed with one value a key, not with a list of them")
+        if override.key_or_group in groups:
+            raise ConfigError(
+                f"{override.input_line}: a group cannot be chosen again for a run that exists; "
+                f"set single keys, e.g. {override.key_or_group}.KEY=VALUE"
+            )
+    faults.check_overrides(parsed, TrainRunConfig, None)
+    raw = OmegaConf.merge(OmegaConf.structured(mutable_twin(TrainRunConfig)), OmegaConf.create(to_plain(config)))
+    assert isinstance(raw, DictConfig)
+    OmegaConf.set_struct(raw, True)
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config(parsed, raw)
+    except Exception as error:
+        raise faults.composition(error, TrainRunConfig, None) from error
+    changed: TrainRunConfig = _frozen("train", raw)
+    return changed

@@ -1,0 +1,63 @@
+"""What may differ between a run and its continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from acereason.config.schema import TrainRunConfig
+from acereason.config.structured import to_plain
+from acereason.errors import ConfigError
+
+# Keys that change what is shown, kept, waited for or where a file lies, and no sample and no weight.
+FREE = (
+    "tracking.",
+    "checkpoint.",
+    "rollouts.",
+    "verifier.",
+    "eval.",
+    "resume.",
+    "cluster.name",
+    "cluster.ray_address",
+    "cluster.start_timeout_s",
+    "cluster.step_timeout_s",
+    "rollout.probe_tolerance",
+    "rollout.sync_tolerance",
+    "model.path",
+    "model.tokenizer",
+    "data.train",
+    "data.heldout",
+    "data.sft",
+    "run_dir",
+)
+INEXACT = ("cluster.", "rollout.")  # the same mathematics in another order of summation
+
+
+def leaves(plain: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """(full key, value) of every value in plain containers; a list counts as one value."""
+    if isinstance(plain, dict):
+        for name, value in plain.items():
+            yield from leaves(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, plain
+
+
+def check_continuation(before: TrainRunConfig, after: TrainRunConfig) -> None:
+    """Raises `ConfigError` where `after` may not continue a run that was started with `before`."""
+    old, new = dict(leaves(to_plain(before))), dict(leaves(to_plain(after)))
+    lines = []
+    for key in dict.fromkeys([*old, *new]):
+        was, now = old.get(key), new.get(key)
+        if was == now or key.startswith(FREE):
+            continue
+        if not key.startswith(INEXACT):
+            lines.append(
+                f"{key}={now}: the run was started with {was}, which a resumed run keeps; start another run instead"
+            )
+        elif after.resume.exact:
+            lines.append(
+                f"{key}={now}: the run was started with {was}, and another layout is not exact to the bit; "
+                "allow it with resume.exact=false"
+            )
+    if lines:
+        raise ConfigError("\n".join(lines))

@@ -1,0 +1,259 @@
+"""What a configuration must satisfy before anything is started or written.
+
+`violations` returns one line a fault: key, value, what is allowed or what to do. Rules of a single value come from the
+metadata of `schema.py`; only where all of those hold are the rules across fields looked at. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from acereason.config import environment
+from acereason.config.nearest import did_you_mean
+from acereason.config.schema import ModelConfig, StageConfig, TrainRunConfig
+from acereason.errors import ConfigError
+
+BOUNDARIES = "docs/boundaries.md"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+CPU_HEAD_DIMS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # what vLLM's CPU attention takes
+
+
+def check(config: TrainRunConfig, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises `ConfigError` with one line a violation."""
+    lines = violations(config, environ)
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def violations(config: TrainRunConfig, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Every rule that `config` breaks, one line each; empty where it is sound."""
+    single = list(single_values(config))
+    if single:
+        return single
+    return [
+        *_places(config),
+        *_model(config),
+        *_layout(config),
+        *_curriculum(config),
+        *_data(config),
+        *_limits(config),
+        *environment.violations(config, environ),
+    ]
+
+
+def single_values(config: Any, key: str = "") -> Iterator[str]:
+    """Violations of the field metadata, for a configuration dataclass and all below it."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            yield from single_values(value, f"{key}.{name}")
+    if not dataclasses.is_dataclass(config):
+        return
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        full = f"{key}.{field.name}" if key else field.name
+        if dataclasses.is_dataclass(value) or isinstance(value, dict):
+            yield from single_values(value, full)
+        elif value is not None:
+            reason = _single(value, field.metadata)
+            if reason:
+                yield f"{full}={value}: {reason}"
+
+
+def _single(value: Any, metadata: Mapping[str, Any]) -> str | None:
+    choices = metadata.get("choices")
+    if choices is not None and value not in choices:
+        near = did_you_mean(value, choices)
+        return f"allowed: {', '.join(choices)}" + (near if "mean" in near else "")
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    low, high, above = (metadata.get(name) for name in ("low", "high", "above"))
+    if low is not None and value < low:
+        return f"must be at least {low:g}" + (f" and at most {high:g}" if high is not None else "")
+    if above is not None and value <= above:
+        return f"must be above {above:g}" + (f" and at most {high:g}" if high is not None else "")
+    if high is not None and value > high:
+        return f"must be at most {high:g}"
+    return None
+
+
+def _places(config: TrainRunConfig) -> Iterator[str]:
+    if config.name is not None and not PLAIN_NAME.fullmatch(config.name):
+        yield f"name={config.name}: must be a folder name of letters, digits, '.', '_' and '-'; a path goes to run_dir"
+    for stage in config.curriculum.stages:
+        if not PLAIN_NAME.fullmatch(stage):
+            yield f"curriculum.stages.{stage}: a stage's name is a folder name: letters, digits, '.', '_', '-'"
+
+
+def _model(config: TrainRunConfig) -> Iterator[str]:
+    model = config.model
+    heads, kv = model.num_attention_heads, model.num_key_value_heads
+    if model.hidden_size != heads * model.head_dim:
+        yield (
+            f"model.hidden_size={model.hidden_size}: must equal model.num_attention_heads x model.head_dim "
+            f"({heads} x {model.head_dim} = {heads * model.head_dim})"
+        )
+    if heads % kv:
+        yield f"model.num_key_value_heads={kv}: must divide model.num_attention_heads={heads}"
+    if model.head_dim % 2:
+        yield f"model.head_dim={model.head_dim}: must be even, since rotary embeddings turn pairs"
+    if config.cluster.device == "cpu" and model.dtype != "float32":
+        yield f"model.dtype={model.dtype}: on cluster.device=cpu only float32 is built; see {BOUNDARIES}"
+    if config.cluster.device == "cpu" and model.head_dim not in CPU_HEAD_DIMS:
+        allowed = ", ".join(map(str, CPU_HEAD_DIMS))
+        yield f"model.head_dim={model.head_dim}: vLLM's attention on the CPU takes {allowed}"
+
+
+def _layout(config: TrainRunConfig) -> Iterator[str]:
+    model, trainer, engine = config.model, config.cluster.trainer, config.cluster.engine
+    tp, pp = trainer.tensor_parallel, trainer.pipeline_parallel
+    for name in ("num_attention_heads", "num_key_value_heads", "vocab_size", "ffn_hidden_size"):
+        size = getattr(model, name)
+        if size % tp:
+            yield f"cluster.trainer.tensor_parallel={tp}: must divide model.{name}={size}{_divisors(model, tp)}"
+            break
+    if model.num_layers % pp:
+        yield f"cluster.trainer.pipeline_parallel={pp}: must divide model.num_layers={model.num_layers}"
+    if trainer.sequence_parallel and tp == 1:
+        yield (
+            "cluster.trainer.sequence_parallel=true: needs cluster.trainer.tensor_parallel above 1, "
+            "since it splits what tensor parallelism leaves whole"
+        )
+    if engine.tensor_parallel != 1:
+        yield (
+            f"cluster.engine.tensor_parallel={engine.tensor_parallel}: only 1 is built; "
+            f"use more engines (cluster.engine.engines); see {BOUNDARIES}"
+        )
+
+
+def _divisors(model: ModelConfig, wanted: int) -> str:
+    sizes = (model.num_attention_heads, model.num_key_value_heads, model.vocab_size, model.ffn_hidden_size)
+    common = math.gcd(*sizes)
+    fitting = [n for n in range(1, common + 1) if common % n == 0]
+    return f"; for this model it may be {', '.join(map(str, fitting[:8]))}"
+
+
+def _curriculum(config: TrainRunConfig) -> Iterator[str]:
+    stages = config.curriculum.stages
+    if not stages:
+        yield "curriculum.stages={}: has no stage; add one from a preset: +stage@curriculum.stages.math_1=math"
+    yield from _too_long(config)
+    earlier: list[str] = []
+    for name, stage in stages.items():
+        key = f"curriculum.stages.{name}"
+        if stage.parent is not None and stage.parent not in earlier:
+            known = did_you_mean(stage.parent, earlier) if earlier else "; it is the first stage, so parent=null"
+            yield f"{key}.parent={stage.parent}: must be a stage that runs before it{known}"
+        if not earlier and stage.handoff.optimizer != "reset":
+            yield f"{key}.handoff.optimizer={stage.handoff.optimizer}: must be reset: the first stage has no parent"
+        if not earlier and stage.handoff.lr != "restart":
+            yield f"{key}.handoff.lr={stage.handoff.lr}: must be restart: the first stage has no parent"
+        yield from _stage(key, stage, config)
+        earlier.append(name)
+
+
+def _too_long(config: TrainRunConfig) -> Iterator[str]:
+    context, prompt = config.model.max_position_embeddings, config.curriculum.max_prompt_length
+    if config.curriculum.stages and prompt >= context:
+        yield (
+            f"curriculum.max_prompt_length={prompt}: leaves no room for a response in "
+            f"model.max_position_embeddings={context}; lower it"
+        )
+        return
+    long = {
+        name: stage for name, stage in config.curriculum.stages.items() if prompt + stage.max_response_length > context
+    }
+    if long:
+        first, *others = long
+        length = long[first].max_response_length
+        also = f" (also too long: {', '.join(others)})" if others else ""
+        yield (
+            f"curriculum.stages.{first}.max_response_length={length}: with curriculum.max_prompt_length={prompt} "
+            f"it passes model.max_position_embeddings={context}; at most {context - prompt}{also}"
+        )
+
+
+def _stage(key: str, stage: StageConfig, config: TrainRunConfig) -> Iterator[str]:
+    if stage.domain == "sft":
+        if stage.group_size != 1:
+            yield f"{key}.group_size={stage.group_size}: must be 1 for an SFT stage, which samples nothing"
+    else:
+        if stage.group_size < 2:
+            yield f"{key}.group_size={stage.group_size}: must be at least 2: a response is compared with its group"
+        if stage.updates_per_step != 1:
+            yield (
+                f"{key}.updates_per_step={stage.updates_per_step}: must be 1 for RL, strictly on-policy as in the paper"
+                f"; other values are not built, see {BOUNDARIES}"
+            )
+    ranks = config.cluster.trainer.data_parallel
+    if stage.group_size >= 1 and stage.prompts_per_step * stage.group_size < ranks:
+        yield (
+            f"{key}.prompts_per_step={stage.prompts_per_step}: with group_size={stage.group_size} gives fewer "
+            f"sequences than cluster.trainer.data_parallel={ranks}"
+        )
+    optimizer = stage.optimizer
+    if optimizer.schedule == "trapezoid" and optimizer.warmup_fraction + optimizer.decay_fraction > 1:
+        yield (
+            f"{key}.optimizer.decay_fraction={optimizer.decay_fraction}: with "
+            f"warmup_fraction={optimizer.warmup_fraction} it passes 1; together they may cover the whole stage at most"
+        )
+
+
+def _data(config: TrainRunConfig) -> Iterator[str]:
+    data, stages = config.data, config.curriculum.stages
+    sft = next((name for name, stage in stages.items() if stage.domain == "sft"), None)
+    if data.kind == "jsonl":
+        for name in ("train", "heldout"):
+            if getattr(data, name) is None:
+                yield f"data.{name}=null: data.kind=jsonl needs a file of problem rows: data.{name}=PATH"
+        if sft is not None and data.sft is None:
+            yield f"data.sft=null: stage {sft} needs a file of SFT rows: data.sft=PATH"
+        for name in ("train", "heldout", "sft"):
+            path = getattr(data, name)
+            if path is not None and not Path(path).is_file():
+                yield f"data.{name}={path}: no such file"
+        return
+    if config.model.tokenizer != "tiny":
+        yield f"model.tokenizer={config.model.tokenizer}: data.kind=tiny needs tiny; real rows come with data=jsonl"
+    for name in ("train", "heldout", "sft"):
+        path = getattr(data, name)
+        if path is not None:
+            yield f"data.{name}={path}: is not read for data.kind=tiny; use data=jsonl data.{name}=PATH"
+    for name in ("train_per_domain", "heldout_per_domain"):
+        if getattr(data, name) == 0:
+            yield f"data.{name}=0: must be at least 1 for data.kind=tiny"
+    if sft is not None and data.sft_rows == 0:
+        yield f"data.sft_rows=0: must be at least 1, since stage {sft} is an SFT stage"
+    wanted = config.eval.problems_per_domain
+    if wanted is not None and data.heldout_per_domain and wanted > data.heldout_per_domain:
+        yield f"eval.problems_per_domain={wanted}: there are only data.heldout_per_domain={data.heldout_per_domain}"
+    for name, stage in stages.items():
+        source = "sft_rows" if stage.domain == "sft" else "train_per_domain"
+        rows = getattr(data, source)
+        if rows and stage.prompts_per_step > rows:
+            yield (
+                f"curriculum.stages.{name}.prompts_per_step={stage.prompts_per_step}: is more than data.{source}="
+                f"{rows}, so that one batch would hold a problem twice"
+            )
+
+
+def _limits(config: TrainRunConfig) -> Iterator[str]:
+    probe, context = config.rollout.probe_tokens, config.model.max_position_embeddings
+    if probe > context:
+        yield f"rollout.probe_tokens={probe}: must be at most model.max_position_embeddings={context}"
+    verifier = config.verifier
+    if verifier.code_wall_s < verifier.code_cpu_s:
+        yield (
+            f"verifier.code_wall_s={verifier.code_wall_s:g}: must be at least "
+            f"verifier.code_cpu_s={verifier.code_cpu_s:g}, which could otherwise never be used up"
+        )
+    if verifier.code_program_s < verifier.code_wall_s:
+        yield (
+            f"verifier.code_program_s={verifier.code_program_s:g}: must be at least "
+            f"verifier.code_wall_s={verifier.code_wall_s:g}, the time of one test"
+        )

@@ -1,0 +1,104 @@
+"""`acereason train -m`: every cell of a grid as its own `acereason train`, one after the other."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from acereason.config.compose import compose_train, hydra_session, parse_overrides
+from acereason.config.paths import default_name, placed
+from acereason.config.rules import check
+from acereason.errors import ConfigError, RunError
+from acereason.runtime.processes import die_with_parent
+from acereason.tracking.files import holds_run
+
+OWN_KEYS = ("name", "run_dir")  # of the whole grid; a cell's are made from them
+
+
+def cells(overrides: Sequence[str]) -> list[list[str]]:
+    """The grid that Hydra's sweep grammar describes, as one list of overrides a cell, last key fastest.
+
+    Raises `ConfigError`.
+    """
+    with hydra_session() as loader:
+        axes: dict[str, list[str]] = {}
+        for override in parse_overrides(overrides, loader):
+            key = override.get_key_element()
+            line = override.input_line or ""
+            if not override.is_sweep_override():
+                axes[key] = [line]
+            elif override.is_discrete_sweep() and key not in OWN_KEYS:
+                axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            else:
+                raise ConfigError(
+                    f"{line}: cannot be swept; give a list (1,2,3), choice(), range() or glob() of values"
+                )
+    return [list(cell) for cell in itertools.product(*axes.values())]
+
+
+def run(overrides: Sequence[str], start: Path) -> int:
+    """Runs the grid. Exit code 0 where every cell ended well, 130 after Ctrl-C.
+
+    Every cell is composed and checked before the first one starts. Raises `ConfigError`, and `RunError`
+    naming the cells that failed.
+    """
+    grid = cells(overrides)
+    swept = [line for line in grid[0] if any(line not in cell for cell in grid)] if grid else []
+    axes = {line.split("=", 1)[0] for line in swept}
+    plans = []
+    base: Path | None = None
+    for index, cell in enumerate(grid):
+        config = compose_train(cell)
+        if base is None:
+            name = config.name or f"{default_name(config)}-grid"
+            base = start / (config.run_dir or Path("runs") / name)
+        label = "_".join(line for line in cell if line.split("=", 1)[0] in axes)
+        own = f"{index:03d}-{_plain(label)}".rstrip("-")[:80]
+        config = placed(config, start)
+        folder = base / own
+        try:
+            check(config)
+            if holds_run(folder):
+                raise ConfigError(f"run_dir={folder}: already holds a run; choose another run_dir for the grid")
+        except ConfigError as error:
+            raise ConfigError(
+                "\n".join(f"cell {index} ({label}): {line}" for line in str(error).splitlines())
+            ) from None
+        kept = [line for line in cell if line.split("=", 1)[0] not in OWN_KEYS]
+        plans.append((label, [*kept, f"name={base.name}-{own}", f'run_dir="{folder}"']))
+    return _run_all(plans)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+
+
+def _run_all(plans: Sequence[tuple[str, list[str]]]) -> int:
+    failed = []
+    for index, (label, words) in enumerate(plans):
+        print(f"acereason: cell {index + 1} of {len(plans)}: {label}", flush=True)
+        code = _run_one(words)
+        if code == 130:
+            return 130
+        if code:
+            failed.append(f"cell {index} ({label}) ended with exit code {code}")
+    if failed:
+        raise RunError(f"{len(failed)} of {len(plans)} cells failed: " + "; ".join(failed))
+    return 0
+
+
+def _run_one(words: Sequence[str]) -> int:
+    """One training run as a child process; it dies with this one.
+
+    There is no deadline here: every wait inside the run has its own.
+    """
+    child = subprocess.Popen([sys.executable, "-m", "acereason.cli", "train", *words], preexec_fn=die_with_parent)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # the terminal told the child too, which finishes its step and saves
+            continue

@@ -1,0 +1,69 @@
+"""The shell's side of tab completion: `eval "$(acereason -sc install=bash)"`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from acereason.errors import InputError
+
+SHELLS = ("bash", "zsh", "fish")
+
+_BASH = """\
+_acereason_complete() {
+    local word="${COMP_LINE:0:$COMP_POINT}"
+    word="${word##* }"
+    local IFS=$'\\n'
+    COMPREPLY=($(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" acereason -sc query=bash 2>/dev/null))
+    # bash ends a word at '=' and ':', and replaces only what comes after it
+    local cut="" mark
+    for mark in '=' ':'; do
+        if [[ "$COMP_WORDBREAKS" == *"$mark"* && "$word" == *"$mark"* ]]; then
+            local head="${word%"$mark"*}$mark"
+            (( ${#head} > ${#cut} )) && cut="$head"
+        fi
+    done
+    COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+    if [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" != *[=./] ]]; then COMPREPLY[0]+=" "; fi
+}
+complete -o nospace -o bashdefault -o default -F _acereason_complete acereason
+"""
+_ZSH = "autoload -U +X bashcompinit && bashcompinit\n" + _BASH
+_FISH = """\
+function __acereason_complete
+    COMP_LINE=(commandline -cp) acereason -sc query=fish 2>/dev/null
+    __fish_complete_path (commandline -ct)
+end
+complete -c acereason -f -a '(__acereason_complete)'
+"""
+
+
+def install_script(shell: str) -> str:
+    """What the shell evaluates to complete `acereason`. Raises `InputError` for a shell that is not known."""
+    scripts = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+    if shell not in scripts:
+        raise InputError(f"-sc install={shell}: known shells: {', '.join(SHELLS)}")
+    return scripts[shell]
+
+
+def answer(verbs: Mapping[str, Sequence[str]], environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Completions of the command line in COMP_LINE up to COMP_POINT; `verbs` maps each verb to its own words."""
+    line = environ.get("COMP_LINE", "")
+    with_point = environ.get("COMP_POINT", "")
+    if with_point.isdigit():
+        line = line[: int(with_point)]
+    words = line.split()[1:]
+    typed = "" if line.endswith(" ") or not words else words[-1]
+    done = words[: len(words) - (1 if typed else 0)]
+    if not done:
+        return [verb for verb in verbs if verb.startswith(typed)]
+    verb = done[0]
+    own = [word for word in verbs.get(verb, ()) if word.startswith(typed) and (typed or not word.startswith("-"))]
+    own = own if len(done) == 1 or typed.startswith("-") else []
+    root = {"train": "train", "resume": "train", "data": "data"}.get(verb)
+    if root is None or typed.startswith("-") or (verb != "train" and len(done) == 1):
+        return own
+    from acereason.config.completion import completions
+
+    overrides = " ".join(done[1 if verb == "train" else 2 :])
+    return sorted({*own, *completions(root, f"{overrides} {typed}" if typed else f"{overrides} ")})
