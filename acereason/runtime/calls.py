@@ -131,13 +131,12 @@ def _from_actor(error: ActorError) -> AceReasonError:
 
 
 def _reason(text: str) -> str:
-    for mark in ("Worker exit detail:", "exit detail:"):
-        if mark in text:
-            return " ".join(text.split(mark, 1)[1].split())[:300]
-    return " ".join(text.split())[:300]
+    """Ray's account of a death without the advice that follows it."""
+    text = text.split("Worker exit detail:")[-1].split("Some common causes include")[0]
+    return " ".join(text.split())[:300].rstrip(". ")
 
 
 def _missed(what: str, timeout_s: float, origins: Sequence[Origin]) -> DeadlineError:
     shown = "; ".join(str(origin) for origin in origins[:4])
     more = f" and {len(origins) - 4} more" if len(origins) > 4 else ""
-    return DeadlineError(f"waited {timeout_s:.0f} s for {what}; no answer yet from: {shown}{more}")
+    return DeadlineError(f"waited {timeout_s:g} s for {what}; no answer yet from: {shown}{more}")

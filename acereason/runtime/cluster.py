@@ -1,13 +1,14 @@
 """Actors on one machine or many: the only place that knows how a run's processes are started.
 
-    with Cluster(config.cluster, run_dir) as cluster:
-        actor = cluster.actor("package.module:Class", argument, name="engine 0", cpus=1, gpus=0, env={})
-        gather([actor.started], 60, "engine 0 to start")
-        value = actor.call("method", argument).result(10, "an answer")
+with Cluster(config.cluster, run_dir) as cluster:
+    actor = cluster.actor("package.module:Class", argument, name="engine 0", cpus=1, gpus=0, env={})
+    gather([actor.started], 60, "engine 0 to start")
+    value = actor.call("method", argument).result(10, "an answer")
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Any
 
 from acereason.config.schema import ClusterConfig
 from acereason.errors import ConfigError, RunError
-from acereason.runtime import local_ray  # before ray: it sets the variables that Ray reads on import
+from acereason.runtime.local_ray import LocalRay  # before ray: it sets the variables that Ray reads on import
 
 # isort: split
 import ray
@@ -82,7 +83,7 @@ class Cluster:
         """Nothing starts before the `with` block is entered. What actors print goes to run_dir/logs."""
         self._config = cluster
         self._logs = Path(run_dir).resolve() / "logs"
-        self._folder: Path | None = None
+        self._local: LocalRay | None = None
         self._actors: dict[str, Actor] = {}
         self._names: dict[str, str] = {}
         self._log_of: dict[str, Path] = {}
@@ -93,9 +94,10 @@ class Cluster:
         self._logs.mkdir(parents=True, exist_ok=True)
         address = self._config.ray_address
         if address is None:
-            self._folder = local_ray.start(_LOCAL_SLOTS)
+            self._local = LocalRay(_LOCAL_SLOTS)
             return self
         try:
+            _require_listener(address)
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace="acereason")
         except Exception as error:
             raise ConfigError(
@@ -104,13 +106,15 @@ class Cluster:
             ) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._actors.clear()
-        if self._folder is None:
+        if self._local is None:
             ray.shutdown()  # the remote Ray ends the actors of a driver that has left
         else:
-            local_ray.stop(self._folder)
-            self._folder = None
+            self._local.stop()
+            self._local = None
 
     def actor(
         self,
@@ -132,7 +136,7 @@ class Cluster:
         log = log_path(self._logs, name)
         # max_restarts=0: an actor's state is part of the run, so a dead one ends the run.
         remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Host)
-        handle = remote.remote(name, str(log))
+        handle = remote.remote(name, str(log), self._local is not None)
         self._names[handle._actor_id.hex()] = name
         self._log_of[handle._actor_id.hex()] = log
         actor = Actor(handle, name, log, self._names, self._log_of)
@@ -149,6 +153,13 @@ class Cluster:
 def put(value: Any) -> Call:
     """Store `value` once; the result stands for it as an argument of calls. Numpy arrays arrive read-only."""
     return Call(ray.put(value), Origin("driver", "put", {}, {}))
+
+
+def _require_listener(address: str) -> None:
+    """Raise OSError unless something listens at "host:port": Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _references(value: Any) -> Any:

@@ -64,10 +64,14 @@ def resolve(value: Any) -> Any:
 class Host:
     """The Ray actor: holds one object of a class named by a dotted path and calls its methods."""
 
-    def __init__(self, name: str, log: str) -> None:
-        """Tie the process to its parent and send everything it prints to the file `log`."""
+    def __init__(self, name: str, log: str, local: bool) -> None:
+        """Tie the process to its parent and send everything it prints to the file `log`.
+
+        `local`: all actors of the cluster are on this machine.
+        """
         die_with_parent()
         self._name = name
+        self._local = local
         self._subject: Any = None
         self._start_error: ActorError | None = None
         _redirect_output(Path(log))
@@ -104,8 +108,7 @@ class Host:
 
     def rendezvous(self) -> tuple[str, int]:
         """Address of this actor's node and a TCP port that was free there just now."""
-        here = ray.get_runtime_context().get_node_id()
-        address = str(next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == here))
+        address = "127.0.0.1" if self._local else str(ray.util.get_node_ip_address())
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             probe.bind((address, 0))
             return address, int(probe.getsockname()[1])
@@ -136,4 +139,4 @@ def _redirect_output(log: Path) -> None:
     os.close(descriptor)
     sys.stdout = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
-    faulthandler.enable(sys.stderr)
+    faulthandler.enable(sys.stderr, all_threads=False)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
-import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from acereason.errors import RunError
-from acereason.runtime.processes import process_alive
+from acereason.runtime import reaper
 
 # Read by Ray when it is imported, hence set before. A variable that the user has set is left alone.
 for _name, _value in {
@@ -29,43 +29,64 @@ for _name, _value in {
 import ray  # noqa: E402
 import ray._private.node  # noqa: E402
 
-_FOLDER = re.compile(r"acereason-ray-(\d+)-.*")
-_LONGEST_FOLDER = 40  # Ray adds up to 65 characters for its sockets, and a socket's path ends at 107
+_LONGEST_FOLDER = 40  # characters; Ray adds up to 65 for its sockets, and a socket's path ends at 107
 
 
-def start(cpus: int) -> Path:
-    """Start Ray on this machine with `cpus` CPU slots, and return the folder that `stop` must be given.
+class LocalRay:
+    """Ray on this machine with `cpus` CPU slots, and the process that ends it with the driver.
 
-    Must be called in a thread that outlives Ray (the main thread): the kernel ends Ray's processes
-    with the thread that started them. Raises RunError when Ray does not start.
+    Must be made in a thread that outlives Ray (the main thread): the kernel ends Ray's servers with
+    the thread that started them. Raises RunError when Ray does not start.
     """
-    _remove_stale_folders()
-    folder = _short_folder()
-    if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
-        # Ray listens on TCP ports and asks callers for a token. One made for this process keeps other
-        # users of the machine out without the file that Ray would otherwise write into the home folder.
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+    def __init__(self, cpus: int) -> None:
+        mark = secrets.token_hex(16)
+        folder = _short_folder()
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-I", "-S", reaper.__file__, mark, str(folder), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # so that Ctrl-C, or a signal to the driver's group, does not end it
+        )
+        if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+            # Ray listens on TCP ports and asks callers for a token. One made for this process keeps other
+            # users of the machine out without the file that Ray would otherwise write into the home folder.
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        try:
+            with _marked(mark), _without_extra_processes():
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=str(folder),
+                )
+        except BaseException as error:
+            self.stop()
+            if not isinstance(error, Exception):
+                raise
+            raise RunError(f"Ray did not start on this machine: {type(error).__name__}: {error}") from error
+
+    def stop(self) -> None:
+        """End Ray with every actor and their children, and remove its folder."""
+        ray.shutdown()
+        assert self._reaper.stdin is not None
+        self._reaper.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._reaper.wait(timeout=15)
+
+
+@contextlib.contextmanager
+def _marked(mark: str) -> Iterator[None]:
+    """Let the processes started meanwhile, and theirs in turn, carry the reaper's mark."""
+    os.environ[reaper.MARK] = mark
     try:
-        with _without_extra_processes():
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="ERROR",
-                _node_ip_address="127.0.0.1",
-                _temp_dir=str(folder),
-            )
-    except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise RunError(f"Ray did not start on this machine: {type(error).__name__}: {error}") from error
-    return folder
-
-
-def stop(folder: Path) -> None:
-    """End the Ray that `start` began, with every actor, and remove its folder."""
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+        yield
+    finally:
+        del os.environ[reaper.MARK]
 
 
 @contextlib.contextmanager
@@ -91,20 +112,11 @@ def _without_extra_processes() -> Iterator[None]:
 
 def _short_folder() -> Path:
     """A new folder for Ray's sockets and its own logs, with a path short enough for a socket."""
-    for parent in (tempfile.gettempdir(), "/tmp", "/dev/shm"):
-        if len(parent) + len(f"/acereason-ray-{os.getpid()}-12345678") <= _LONGEST_FOLDER and os.access(parent, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix=f"acereason-ray-{os.getpid()}-", dir=parent))
+    tried = (tempfile.gettempdir(), "/tmp", "/dev/shm")
+    for parent in tried:
+        if len(parent) + len("/acereason-12345678") <= _LONGEST_FOLDER and os.access(parent, os.W_OK):
+            return Path(tempfile.mkdtemp(prefix="acereason-", dir=parent))
     raise RunError(
-        f"Ray needs a writable temporary folder with a path of at most {_LONGEST_FOLDER - 30} characters; "
-        f"{tempfile.gettempdir()} and /tmp do not serve. Set TMPDIR to one."
+        f"Ray needs a writable temporary folder whose path has at most {_LONGEST_FOLDER - 19} characters; "
+        f"none of {', '.join(tried)} serves. Set TMPDIR to such a folder."
     )
-
-
-def _remove_stale_folders() -> None:
-    """Remove the folders of runs that were killed and could not do it themselves."""
-    for parent in {tempfile.gettempdir(), "/tmp", "/dev/shm"}:
-        with contextlib.suppress(OSError):
-            for entry in Path(parent).iterdir():
-                match = _FOLDER.fullmatch(entry.name)
-                if match and not process_alive(int(match[1])):
-                    shutil.rmtree(entry, ignore_errors=True)

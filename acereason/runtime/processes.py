@@ -25,23 +25,12 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def process_alive(pid: int) -> bool:
-    """True when a process with this id exists, whoever owns it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def log_path(logs: Path, name: str) -> Path:
     """The log file of the actor `name`: "engine 0" writes to logs/engine_0.log."""
     return logs / (re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_") + ".log")
 
 
-def last_lines(path: Path, count: int = 15, at_most_bytes: int = 16384) -> str:
+def last_lines(path: Path, count: int = 20, at_most_bytes: int = 16384) -> str:
     """The last lines of a log, indented for quoting; a short remark where there is nothing to quote."""
     try:
         with path.open("rb") as file:
