@@ -24,6 +24,8 @@ def install() -> None:
     global _installed
     if _installed:
         return
+    # `with torch.device(...)` recognises factories by identity, from a set it builds once: build it from the real ones.
+    torch.utils._device._device_constructors()
     for name in _FACTORIES:
         setattr(torch, name, _on_cpu(getattr(torch, name)))
     cpu = torch.device("cpu")
