@@ -127,5 +127,3 @@ def _name(run_dir: Path, path: Path) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-

@@ -94,7 +94,9 @@ def write_run(
                 record.log_step({"step": step, "stage": name, "stage_step": stage_step, "wall_s": wall} | row)
                 if domain != "sft" and stage_step in (1, steps // 2, steps):
                     record.write_rollouts(
-                        name, stage_step, [_response(rng, domain, n, row["reward/mean"], hostile) for n in range(responses)]
+                        name,
+                        stage_step,
+                        [_response(rng, domain, n, row["reward/mean"], hostile) for n in range(responses)],
                     )
                 if name == "math_176" and stage_step == steps // 2:
                     record.write_eval(name, stage_step, _evaluation(0.72, 0.27))
@@ -103,9 +105,7 @@ def write_run(
                 record.write_eval(name, "after", _evaluation(*ACCURACY[index + 1]))
                 last = {"math": ACCURACY[index + 1][0], "code": ACCURACY[index + 1][1]}
                 wall += 2.5
-            summaries.append(
-                StageSummary(name, domain, done, wall - started, before, last if done == steps else {})
-            )
+            summaries.append(StageSummary(name, domain, done, wall - started, before, last if done == steps else {}))
         if status is not None:
             error = "engine 0 died (exit code 137); last lines of its log: <Killed>" if status == "failed" else None
             record.write_summary(status, wall + 3, summaries, f"checkpoints/{summaries[-1].name}/step_000020", error)
@@ -141,9 +141,15 @@ def _step(rng: random.Random, domain: str, index: int, share: float, cap: int) -
 def _response(rng: random.Random, domain: str, n: int, reward: float, hostile: bool) -> dict[str, Any]:
     verdict = "correct" if rng.random() < reward else rng.choice(("wrong", "wrong", "no_answer", "timeout", "crash"))
     if domain == "math":
-        prompt, text = "What is 52+15+19?", "52+15: 2+5+0=07 5+1+0=06 67\n67+19: 7+9+0=16 6+1+1=08 86\n</think>\n\\boxed{86}"
+        prompt, text = (
+            "What is 52+15+19?",
+            "52+15: 2+5+0=07 5+1+0=06 67\n67+19: 7+9+0=16 6+1+1=08 86\n</think>\n\\boxed{86}",
+        )
     else:
-        prompt, text = "Read n, print n+k for k=69-15.", "69-15=54\n</think>\n```python\nn = int(input())\nprint(n + 54)\n```"
+        prompt, text = (
+            "Read n, print n+k for k=69-15.",
+            "69-15=54\n</think>\n```python\nn = int(input())\nprint(n + 54)\n```",
+        )
     if hostile and n % 8 == 0:
         prompt, text = prompt + HOSTILE, text + HOSTILE
     return {

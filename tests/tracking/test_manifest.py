@@ -29,7 +29,9 @@ def test_manifest_content(tmp_path: Path) -> None:
     assert written["command"] == "acereason train seed=3" and written["resumed"] == []
     assert written["packages"]["rich"] and written["cpu_count"] >= 1
     manifest.record_resume(tmp_path / "run", 40)
-    assert [entry["from_step"] for entry in json.loads((tmp_path / "run" / "manifest.json").read_text())["resumed"]] == [40]
+    assert [
+        entry["from_step"] for entry in json.loads((tmp_path / "run" / "manifest.json").read_text())["resumed"]
+    ] == [40]
 
 
 def test_unreadable_inputs_are_named(tmp_path: Path) -> None:
@@ -45,7 +47,17 @@ def _checkout(folder: Path, track: bool) -> str:
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (folder / "other").write_text("x")
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    git = [
+        "git",
+        "-C",
+        str(folder),
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "acereason" if track else "other"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "one"], check=True)

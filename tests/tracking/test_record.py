@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from acereason.errors import InputError, RunError
 from acereason.tracking import files
 from acereason.tracking.record import RunRecord, StageSummary, accuracies, read_metrics, read_rollouts, run_state
-from tests.tracking.synthetic import HOSTILE
+
+from .synthetic import HOSTILE
 
 
 def row(step: int, stage: str = "math", stage_step: int | None = None, **metrics: object) -> dict[str, object]:
@@ -27,7 +28,9 @@ def row(step: int, stage: str = "math", stage_step: int | None = None, **metrics
 
 def test_a_step_is_one_line_and_readable_at_once(tmp_path: Path) -> None:
     with RunRecord(tmp_path) as record:
-        record.log_step(row(1, **{"reward/mean": np.float32(0.5), "policy/grad_norm": math.nan, "x": math.inf, "n": np.int64(3)}))
+        record.log_step(
+            row(1, **{"reward/mean": np.float32(0.5), "policy/grad_norm": math.nan, "x": math.inf, "n": np.int64(3)})
+        )
         lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line) for line in lines] == [
             {"step": 1, "stage": "math", "stage_step": 1, "wall_s": 0.5, "reward/mean": 0.5, "policy/grad_norm": None, "x": None, "n": 3}
@@ -159,7 +162,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_rollouts_survive_hostile_text_and_are_kept_by_number(tmp_path: Path) -> None:
-    rows = [{"id": "r0", "text": HOSTILE, "logprobs": np.array([-0.5, -1.25], np.float32), "token_ids": np.arange(3, dtype=np.int32)}]
+    rows = [
+        {
+            "id": "r0",
+            "text": HOSTILE,
+            "logprobs": np.array([-0.5, -1.25], np.float32),
+            "token_ids": np.arange(3, dtype=np.int32),
+        }
+    ]
     with RunRecord(tmp_path, keep_rollouts=2) as record:
         for step in (8, 9, 10, 11):
             record.write_rollouts("math", step, rows)

@@ -21,7 +21,8 @@ from acereason.tracking import wandb_mirror
 from acereason.tracking.files import read_metrics
 from acereason.tracking.record import RunRecord
 from acereason.tracking.wandb_mirror import WandbMirror, history
-from tests.tracking.synthetic import write_run
+
+from .synthetic import write_run
 
 OFFLINE = WandbConfig(mode="offline", project="acereason", entity=None, group="seeds", tags=("tiny", "test"))
 
@@ -44,7 +45,9 @@ class SlowRun:
 
 
 def _rows(count: int) -> list[dict[str, Any]]:
-    return [{"step": n, "stage": "m", "stage_step": n, "wall_s": 0.5 * n, "reward/mean": n / 7} for n in range(1, count + 1)]
+    return [
+        {"step": n, "stage": "m", "stage_step": n, "wall_s": 0.5 * n, "reward/mean": n / 7} for n in range(1, count + 1)
+    ]
 
 
 @pytest.mark.parametrize("fault", ["start", "raise", "hang"])
@@ -111,7 +114,9 @@ def _told(folder: Path) -> dict[int, dict[str, Any]]:
         if record["type"] == "history":
             item = record["history"]
             values = item.get("item", item)
-            steps[int(values.get("_step", item.get("step")))] = {k: v for k, v in values.items() if not k.startswith("_")}
+            steps[int(values.get("_step", item.get("step")))] = {
+                k: v for k, v in values.items() if not k.startswith("_")
+            }
     return steps
 
 
@@ -158,7 +163,11 @@ def test_online_without_a_network_does_not_hold_up_the_run(tmp_path: Path) -> No
     )
     environment = dict(os.environ, WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", HOME=str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "run")], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", program, str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
     assert "finished False" in done.stdout
