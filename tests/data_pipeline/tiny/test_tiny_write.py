@@ -114,7 +114,7 @@ def test_more_problems_than_there_are_is_refused(monkeypatch):
 
 
 def test_only_tiny_is_generated(tmp_path):
-    with pytest.raises(ConfigError, match="data.kind=jsonl"):
+    with pytest.raises(ConfigError, match=r"data\.kind=jsonl"):
         generate(replace(SMALL, kind="jsonl"), 1, tmp_path)
 
 
