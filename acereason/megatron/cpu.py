@@ -1,9 +1,9 @@
 """The one place where Megatron-Core's idea of a device is bent, so that it runs on CPU over gloo.
 
-Megatron-Core asks for `cuda` by name in four ways: as `device=` of tensor factories, through
+Megatron-Core asks for `cuda` by name in these ways: as `device=` of tensor factories, by `Tensor.cuda()`, through
 `torch.cuda.current_device()` and its random state, and by comparing `Tensor.type()` with names such as
-`torch.cuda.FloatTensor` while an optimizer is built. `install` answers the first three for the process,
-`cuda_type_names` the last one for as long as it is entered. Nothing here is used on a GPU.
+`torch.cuda.FloatTensor` while an optimizer is built. `install` answers all but the last for the process,
+`cuda_type_names` that one for as long as it is entered. Nothing here is used on a GPU.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.utils._device as torch_device
 
 _FACTORIES = ("tensor", "zeros", "ones", "empty", "full", "zeros_like", "empty_like", "arange")
 _installed = False
@@ -25,7 +26,7 @@ def install() -> None:
     if _installed:
         return
     # `with torch.device(...)` recognises factories by identity, from a set it builds once: build it from the real ones.
-    torch.utils._device._device_constructors()
+    torch_device._device_constructors()
     for name in _FACTORIES:
         setattr(torch, name, _on_cpu(getattr(torch, name)))
     cpu = torch.device("cpu")
@@ -35,6 +36,8 @@ def install() -> None:
     cuda.set_rng_state = lambda state, device=None: torch.set_rng_state(state)
     cuda.manual_seed = lambda seed: torch.manual_seed(seed)
     cuda.synchronize = lambda device=None: None
+    tensor: Any = torch.Tensor
+    tensor.cuda = lambda self, *args, **kwargs: self
 
     import megatron.core.tensor_parallel.random as megatron_random
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,11 +51,6 @@ def open_store(host: str, ranks: int, timeout_s: float) -> dist.TCPStore:
 def connect_store(host: str, port: int, layout: TrainerLayout, timeout_s: float) -> dist.TCPStore:
     """Rank 0's store, from another rank."""
     return dist.TCPStore(host, port, world_size(layout), is_master=False, timeout=timedelta(seconds=timeout_s))
-
-
-def own_host(local: bool) -> str:
-    """The address under which other ranks reach this process: the loopback where all are on one machine."""
-    return "127.0.0.1" if local else socket.gethostbyname(socket.gethostname())
 
 
 def join(

@@ -59,13 +59,12 @@ class TrainerRank:
         """Who this is; answers as soon as the process is up."""
         return str(self._place)
 
-    def address(self, local: bool = True) -> tuple[str, int]:
-        """Host and port at which the ranks meet, opened here; rank 0 only. `local`: all ranks are on this machine."""
+    def address(self, host: str = "127.0.0.1") -> tuple[str, int]:
+        """Opens the meeting point of the ranks on this rank's `host`, port chosen by the system; rank 0 only."""
         if self._place.rank != 0:
             raise RunError(f"{self._place} was asked for the meeting address; rank 0 opens it")
-        host = parallel.own_host(local)
         self._store = parallel.open_store(host, parallel.world_size(self._layout), self._timeout_s)
-        return host, self._store.port
+        return host, int(self._store.port)
 
     def connect(self, host: str, port: int) -> None:
         """Joins the other ranks at rank 0's address and builds model and optimizer, with weights not yet set.

@@ -19,6 +19,7 @@ from acereason.errors import ConfigError
 from acereason.megatron.attention import PackedAttention
 from acereason.megatron.norm import RMSNorm
 from acereason.megatron.packed import PackedBatch
+from acereason.megatron.weights import source_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -130,7 +131,22 @@ def build_model(model: ModelConfig, layout: TrainerLayout, device: torch.device)
         share_embeddings_and_output_weights=model.tie_word_embeddings,
         position_embedding_type="none",  # rotary embedding is done with the attention, see PackedAttention
     )
+    _mark_cut_parameters(built, model.tie_word_embeddings)
     return built.to(device)
+
+
+def _mark_cut_parameters(built: PolicyModel, tied: bool) -> None:
+    """Says of each parameter whether tensor-parallel ranks hold parts of it or copies.
+
+    Megatron-Core notes that while it initialises weights, which is left out here; the global gradient norm counts copies once
+    by it.
+    """
+    dimensions = {"rows": 0, "gate_up": 0, "qkv": 0, "columns": 1}
+    for name, parameter in built.named_parameters():
+        dimension = dimensions.get(source_of(name, 0, tied).rule)
+        parameter.tensor_model_parallel = dimension is not None
+        parameter.partition_dim = -1 if dimension is None else dimension
+        parameter.partition_stride = 1
 
 
 def _block_with_final_norm(config: TransformerConfig, layer: ModuleSpec) -> Any:
