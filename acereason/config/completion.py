@@ -10,7 +10,8 @@ from typing import Any
 from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
 from acereason.config.compose import ROOTS, hydra_session
-from acereason.config.structured import element_type, field_types, unwrap_optional
+from acereason.config.schema import Choices
+from acereason.config.structured import element_type, field_limits, field_types, unwrap_optional
 
 
 def completions(root: str, line: str) -> list[str]:
@@ -33,14 +34,14 @@ def _allowed_values(root: type, typed: str) -> list[str]:
     if not equals:
         return []
     kind: Any = root
-    metadata: Any = {}
+    limit: Any = None
     for part in key.split("."):
         kind, _ = unwrap_optional(kind)
         if dataclasses.is_dataclass(kind):
             owner = typing.cast(type, kind)
-            metadata = next((field.metadata for field in dataclasses.fields(owner) if field.name == part), {})
+            limit = field_limits(owner).get(part)
             kind = field_types(owner).get(part)
         else:
             kind = element_type(kind)
-    values = ("true", "false") if kind is bool else metadata.get("choices", ())
+    values = ("true", "false") if kind is bool else limit.allowed if isinstance(limit, Choices) else ()
     return [f"{key}={value}" for value in values if value.startswith(begun)]

@@ -47,7 +47,7 @@ def parse_overrides(overrides: Sequence[str], loader: Any = None) -> list[Overri
     parsed = []
     for line in overrides:
         try:
-            parsed.append(parser.parse_override(line))
+            parsed.extend(parser.parse_overrides([line]))
         except Exception as error:
             raise faults.unparsable(line, error) from error
     return parsed
@@ -117,6 +117,15 @@ def load_train(path: str | Path) -> TrainRunConfig:
         raise ConfigError(f"{path}: {error}") from None
 
 
+def _literal(plain: Any) -> Any:
+    """Plain containers in which a recorded `${` stays text: it was resolved when the run was composed."""
+    if isinstance(plain, dict):
+        return {name: _literal(value) for name, value in plain.items()}
+    if isinstance(plain, list):
+        return [_literal(value) for value in plain]
+    return plain.replace("${", "\\${") if isinstance(plain, str) else plain
+
+
 def apply_overrides(config: TrainRunConfig, overrides: Sequence[str]) -> TrainRunConfig:
     """`config` with single keys replaced, as `acereason resume RUN key=value` does. Raises `ConfigError`.
 
@@ -133,7 +142,9 @@ def apply_overrides(config: TrainRunConfig, overrides: Sequence[str]) -> TrainRu
                 f"set single keys, e.g. {override.key_or_group}.KEY=VALUE"
             )
     faults.check_overrides(parsed, TrainRunConfig, None)
-    raw = OmegaConf.merge(OmegaConf.structured(mutable_twin(TrainRunConfig)), OmegaConf.create(to_plain(config)))
+    raw = OmegaConf.merge(
+        OmegaConf.structured(mutable_twin(TrainRunConfig)), OmegaConf.create(_literal(to_plain(config)))
+    )
     assert isinstance(raw, DictConfig)
     OmegaConf.set_struct(raw, True)
     try:

@@ -86,7 +86,7 @@ def check_overrides(overrides: Sequence[Override], root: type, loader: Any) -> N
             if not isinstance(chosen, str) and not override.is_delete():
                 raise ConfigError(f"{line}: expected one name; known: {', '.join(options)}")
             if not override.is_delete() and chosen not in options:
-                raise ConfigError(f"{line}: no {key} is called '{chosen}'{did_you_mean(chosen, options)}")
+                raise ConfigError(f"{line}: no {key} is called '{chosen}'{did_you_mean(str(chosen), options)}")
             continue
         if override.package is not None or "/" in key:
             name = key.strip("/")
@@ -94,6 +94,10 @@ def check_overrides(overrides: Sequence[Override], root: type, loader: Any) -> N
         edits = override.is_add() or override.is_force_add() or override.is_delete()
         if edits and not key.startswith("curriculum.stages."):
             raise ConfigError(f"{line}: + and ~ only add and remove stages; to set a value write KEY=VALUE")
+        if override.value() == {}:
+            raise ConfigError(
+                f"{line}: changes nothing, since mappings are merged; remove a stage with ~curriculum.stages.NAME"
+            )
         if override.is_add() and re.fullmatch(r"curriculum\.stages\.\w+", key):
             raise ConfigError(f"{line}: a stage is added from a preset: +stage@{key}=math, then {key}.KEY=VALUE")
         reason = unknown_key(key, root)
@@ -144,10 +148,12 @@ def composition(error: BaseException, root: type, folder: Path | None) -> Config
     if not_bool:
         return ConfigError(f"{_join(where, key, not_bool.group(1))}: expected true or false")
     if "is not a ListConfig, list or tuple" in text:
-        return ConfigError(f"{where or key}: expected a list, e.g. [a,b]")
+        return ConfigError(f"{_at(where, key)}: expected a list, e.g. [a,b]")
+    if re.search(r"Cannot convert '(list|dict)' to string", text):
+        return ConfigError(f"{_at(where, key)}: expected text")
     spoken = [first_line(link) for link in chain if str(link).strip() and "$VALUE" not in str(link)]
     said = [line for line in spoken if not line.startswith(("In '", "Error merging"))]
-    return ConfigError(f"{where or key or 'configuration'}: {said[0] if said else 'does not fit the schema'}")
+    return ConfigError(f"{_at(where, key)}: {said[0] if said else 'does not fit the schema'}")
 
 
 def _where(text: str, folder: Path | None) -> str:
@@ -163,6 +169,13 @@ def _where(text: str, folder: Path | None) -> str:
         name = f"{file.group(1)}.yaml"
         return str(Path(folder.name) / name) if folder else name
     return ""
+
+
+def _at(where: str, key: str) -> str:
+    """File or override with the key in it, as far as both are known."""
+    if not where or key in where:
+        return where or key or "configuration"
+    return f"{where}: {key}"
 
 
 def _join(where: str, key: str, value: str) -> str:

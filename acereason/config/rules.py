@@ -1,7 +1,8 @@
 """What a configuration must satisfy before anything is started or written.
 
-`violations` returns one line a fault: key, value, what is allowed or what to do. Rules of a single value come from the
-metadata of `schema.py`; only where all of those hold are the rules across fields looked at. Nothing here imports torch.
+`violations` returns one line a fault: key, value, what is allowed or what to do. Rules of a single value come from
+the annotations of `schema.py`; only where all of those hold are the rules across fields looked at. Nothing here
+imports torch.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import dataclasses
 import math
 import os
 import re
+import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from acereason.config import environment
 from acereason.config.nearest import did_you_mean
-from acereason.config.schema import ModelConfig, StageConfig, TrainRunConfig
+from acereason.config.schema import Choices, Limits, ModelConfig, StageConfig, TrainRunConfig
+from acereason.config.structured import field_limits
 from acereason.errors import ConfigError
 
 BOUNDARIES = "docs/boundaries.md"
@@ -48,31 +51,33 @@ def violations(config: TrainRunConfig, environ: Mapping[str, str] = os.environ) 
 
 
 def single_values(config: Any, key: str = "") -> Iterator[str]:
-    """Violations of the field metadata, for a configuration dataclass and all below it."""
+    """Violations of the fields' annotations, for a configuration dataclass and all below it."""
     if isinstance(config, dict):
         for name, value in config.items():
             yield from single_values(value, f"{key}.{name}")
     if not dataclasses.is_dataclass(config):
         return
+    limits = field_limits(typing.cast(type, type(config)))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         full = f"{key}.{field.name}" if key else field.name
         if dataclasses.is_dataclass(value) or isinstance(value, dict):
             yield from single_values(value, full)
         elif value is not None:
-            reason = _single(value, field.metadata)
+            reason = _single(value, limits.get(field.name))
             if reason:
                 yield f"{full}={value}: {reason}"
 
 
-def _single(value: Any, metadata: Mapping[str, Any]) -> str | None:
-    choices = metadata.get("choices")
-    if choices is not None and value not in choices:
-        near = did_you_mean(value, choices)
-        return f"allowed: {', '.join(choices)}" + (near if "mean" in near else "")
+def _single(value: Any, limit: Choices | Limits | None) -> str | None:
+    if isinstance(limit, Choices) and value not in limit.allowed:
+        near = did_you_mean(value, limit.allowed)
+        return f"allowed: {', '.join(limit.allowed)}" + (near if "mean" in near else "")
     if isinstance(value, float) and not math.isfinite(value):
         return "must be a finite number"
-    low, high, above = (metadata.get(name) for name in ("low", "high", "above"))
+    if not isinstance(limit, Limits):
+        return None
+    low, high, above = limit.low, limit.high, limit.above
     if low is not None and value < low:
         return f"must be at least {low:g}" + (f" and at most {high:g}" if high is not None else "")
     if above is not None and value <= above:
@@ -232,13 +237,13 @@ def _data(config: TrainRunConfig) -> Iterator[str]:
     wanted = config.eval.problems_per_domain
     if wanted is not None and data.heldout_per_domain and wanted > data.heldout_per_domain:
         yield f"eval.problems_per_domain={wanted}: there are only data.heldout_per_domain={data.heldout_per_domain}"
-    for name, stage in stages.items():
-        source = "sft_rows" if stage.domain == "sft" else "train_per_domain"
+    for source, domains in (("train_per_domain", ("math", "code")), ("sft_rows", ("sft",))):
+        wanted, name = max(((s.prompts_per_step, n) for n, s in stages.items() if s.domain in domains), default=(0, ""))
         rows = getattr(data, source)
-        if rows and stage.prompts_per_step > rows:
+        if 0 < rows < wanted:
             yield (
-                f"curriculum.stages.{name}.prompts_per_step={stage.prompts_per_step}: is more than data.{source}="
-                f"{rows}, so that one batch would hold a problem twice"
+                f"data.{source}={rows}: must be at least curriculum.stages.{name}.prompts_per_step={wanted}, "
+                "or one batch would hold a row twice"
             )
 
 

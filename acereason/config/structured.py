@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from acereason.config.nearest import did_you_mean
+from acereason.config.schema import Choices, Limits
 from acereason.errors import ConfigError
 
 MISSING = "???"  # OmegaConf's mark for a value that must still be given
@@ -26,6 +27,14 @@ def field_types(frozen: type) -> dict[str, Any]:
     """Field name -> evaluated annotation of a dataclass, in order of definition."""
     hints = typing.get_type_hints(frozen)
     return {field.name: hints[field.name] for field in dataclasses.fields(frozen)}
+
+
+@cache
+def field_limits(frozen: type) -> dict[str, Choices | Limits]:
+    """Field name -> what its single value must satisfy, for the fields that have such a rule."""
+    hints = typing.get_type_hints(frozen, include_extras=True)
+    extras = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
+    return {name: extra for name, found in extras.items() for extra in found if isinstance(extra, (Choices, Limits))}
 
 
 def unwrap_optional(annotation: Any) -> tuple[Any, bool]:
@@ -140,7 +149,7 @@ def first_missing(plain: Any, key: str = "") -> str | None:
 def _describe(kind: Any) -> str:
     if dataclasses.is_dataclass(kind):
         return f"the keys of {typing.cast(type, kind).__name__}"
-    plain = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+    plain = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return plain.get(kind) or {dict: "a mapping", tuple: "a list"}[typing.get_origin(kind)]  # type: ignore[index]
 
 

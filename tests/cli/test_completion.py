@@ -1,0 +1,94 @@
+"""Tab completion: verbs, then Hydra's groups, keys and values; and what a real bash makes of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import acereason
+from acereason.cli import COMPLETED_WORDS, VERBS
+from acereason.errors import InputError
+from acereason.shell import SHELLS, answer, install_script
+
+ROOT = Path(acereason.__file__).parent.parent
+
+
+def completed(line: str) -> list[str]:
+    return answer(COMPLETED_WORDS, {"COMP_LINE": line, "COMP_POINT": str(len(line))})
+
+
+def test_verbs() -> None:
+    assert completed("acereason ") == list(VERBS)
+    assert completed("acereason re") == ["resume", "report"]
+    assert completed("acereason nope ") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("acereason train model=", {"model=tiny", "model=random_small"}),
+        ("acereason train model=ti", {"model=tiny"}),
+        ("acereason train se", {"seed="}),
+        ("acereason train curr", {"curriculum=", "curriculum."}),
+        ("acereason train cluster.trainer.te", {"cluster.trainer.tensor_parallel="}),
+        ("acereason train seed=2 curriculum.stages.ma", {f"curriculum.stages.math_{i}." for i in (1, 2, 3, 4)}),
+        ("acereason train curriculum=two_steps curriculum.stages.m", {"curriculum.stages.math_1."}),
+        ("acereason train tracking.wandb.mode=o", {"tracking.wandb.mode=offline", "tracking.wandb.mode=online"}),
+        ("acereason train resume.exact=", {"resume.exact=true", "resume.exact=false"}),
+        ("acereason train --mul", {"--multirun"}),
+        ("acereason train -m model=ti", {"model=tiny"}),
+        ("acereason train model=nope model.", set()),
+        ("acereason train sead=3 'x", set()),
+        ("acereason resume runs/a cluster.trainer.th", {"cluster.trainer.threads="}),
+        ("acereason resume ", set()),
+        ("acereason data ", {"tiny"}),
+        ("acereason data tiny data.sft_r", {"data.sft_rows="}),
+        ("acereason verify m", {"math"}),
+    ],
+)
+def test_words_behind_a_verb(line: str, expected: set[str]) -> None:
+    assert set(completed(line)) == expected
+
+
+def test_nothing_typed_offers_groups_and_keys_but_not_hydras_own() -> None:
+    offered = completed("acereason train ")
+    assert {"model=", "curriculum=", "seed=", "name="} <= set(offered)
+    assert not [word for word in offered if word.startswith(("hydra", "stage", "train_schema"))]
+
+
+def test_the_cursor_may_stand_inside_the_line() -> None:
+    assert answer(COMPLETED_WORDS, {"COMP_LINE": "acereason tra seed=1", "COMP_POINT": "13"}) == ["train"]
+
+
+def test_shells() -> None:
+    for shell in SHELLS:
+        assert "acereason -sc query=" in install_script(shell)
+    with pytest.raises(InputError, match="bash, zsh, fish"):
+        install_script("tcsh")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize(
+    ("typed", "replies"),
+    [
+        ("acereason tra", "<train >"),
+        ("acereason train model=", "<random_small><tiny>"),
+        ("acereason train se", "<seed=>"),
+    ],
+)
+def test_bash_replaces_what_stands_behind_the_last_word_break(tmp_path: Path, typed: str, replies: str) -> None:
+    program = tmp_path / "acereason"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m acereason.cli "$@"\n')
+    program.chmod(0o755)
+    script = (
+        f'eval "$(acereason -sc install=bash)"\nCOMP_LINE="{typed}"\nCOMP_POINT=${{#COMP_LINE}}\n'
+        "_acereason_complete\nprintf '<%s>' \"${COMPREPLY[@]}\"\n"
+    )
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout == replies, done.stderr
