@@ -1,0 +1,1 @@
+"""Math verdicts: extraction, exact comparison, and a symbolic tier inside killable child processes."""

@@ -1,0 +1,143 @@
+"""What runs inside a sandboxed child, after the limits are set: the program, on one input.
+
+The code of the program comes compiled by the trusted worker. No expected output is known here. The last act
+is a record on the result file: the encoded result, or the name of the exception.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import json
+import marshal
+import os
+import sys
+from types import ModuleType
+from typing import Any, NoReturn
+
+MAX_INT_DIGITS = 50_000  # contest programs print long integers; the interpreter's own limit is 4,300
+
+_PRELUDE = """
+import array, bisect, collections, copy, datetime, decimal, fractions, functools, heapq, itertools, json, math
+import operator, os, random, re, statistics, string, sys, time, typing
+from string import *
+from re import *
+from collections import *
+from heapq import *
+from bisect import *
+from copy import *
+from math import *
+from random import *
+from statistics import *
+from itertools import *
+from functools import *
+from operator import *
+from typing import *
+inf = float("inf")
+"""
+_SCALARS = (int, float, str, bool, type(None))
+
+
+def prelude() -> dict[str, Any]:
+    """The names that contest solutions expect to find imported. No built-in name is covered (`math.pow` is not `pow`)."""
+    names: dict[str, Any] = {}
+    exec(_PRELUDE, names)
+    return {name: value for name, value in names.items() if not hasattr(builtins, name) and not name.startswith("__")}
+
+
+def encode(value: Any) -> Any:
+    """A result as JSON: scalars as they are, containers tagged by kind. Raises `TypeError`, `RecursionError`."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        items = list(value)
+        if all(type(item) in _SCALARS for item in items):
+            return {kind: items}
+        return {kind: [encode(item) for item in items]}
+    if isinstance(value, (set, frozenset)):
+        return {"set": [encode(item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    raise TypeError(f"a result of type {type(value).__name__} cannot be compared")
+
+
+def find(namespace: dict[str, Any], name: str) -> Any:
+    """The function under test: a method of `class Solution` if it has one of that name, else the plain function."""
+    solution = namespace.get("Solution")
+    if solution is not None and hasattr(solution, name):
+        return getattr(solution(), name)
+    if name not in namespace:
+        raise NameError(f"no function {name}")
+    return namespace[name]
+
+
+def run(mode: str, code_fd: int, input_fd: int, result_fd: int, names: dict[str, Any], entry: str | None) -> NoReturn:
+    """Runs the program and ends this process. `mode` is `stdin`, `call` (JSON arguments) or `expression` (code)."""
+    sys.set_int_max_str_digits(MAX_INT_DIGITS)
+    status = 0
+    record: dict[str, Any] = {}
+    dumps, loads, write, leave = json.dumps, json.loads, os.write, os._exit
+    try:
+        code = marshal.loads(_read(code_fd))
+        given = b"" if mode == "stdin" else _read(input_fd)
+        module = ModuleType("__main__" if mode == "stdin" else "solution")
+        sys.modules[module.__name__] = module
+        namespace = module.__dict__
+        namespace.update(names)
+        _open_streams()
+        exec(code, namespace)
+        if mode == "call":
+            record = {"result": encode(find(namespace, str(entry))(*loads(given)))}
+        elif mode == "expression":
+            record = {"result": encode(eval(marshal.loads(given), namespace))}
+    except SystemExit as stop:
+        status = _exit_status(stop)
+        record = {"error": f"SystemExit {status}"}
+    except BaseException as error:
+        status = 1
+        record = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
+        del error
+    try:
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    except BaseException as error:
+        status = status or 1
+        record = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
+    try:
+        data = dumps(record).encode("utf-8", "backslashreplace")
+        while data:
+            data = data[write(result_fd, data) :]
+    except BaseException:
+        status = status or 1
+    leave(status)
+
+
+def _exit_status(stop: SystemExit) -> int:
+    if stop.code is None:
+        return 0
+    return stop.code & 255 if isinstance(stop.code, int) else 1
+
+
+def _read(fd: int) -> bytes:
+    with open(fd, "rb") as stream:
+        return stream.read()
+
+
+def _open_streams() -> None:
+    """Fresh text streams on the descriptors of this test, as a new interpreter would open them."""
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # type: ignore[misc]

@@ -1,0 +1,155 @@
+"""The process behind the symbolic tier: imports math-verify once, and forks the children that touch model text.
+
+This process only passes bytes on and watches the clock. A child that is late is killed from outside and a
+fresh one is forked (some 10 ms instead of a second of imports); one that has served many jobs is replaced.
+Children may write no file, start no process, and hold a bounded amount of memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from acereason.verifiers.processes import ProcessGone, die_with, packet_pair, prctl, receive_packet, send_packet
+
+MEMORY_MB = 2048  # address space of a child, the libraries' own 300 MB included
+JOBS_PER_CHILD = 200  # sympy's caches only grow
+FOREVER_S = 1e6  # waiting for work, not for an answer: ended by the socket or by the death of the parent
+_NOBODY = 65534
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def main(arguments: dict[str, Any]) -> None:
+    """Serves `{"gold", "answer", "timeout_s"}` messages until the socket closes."""
+    die_with(arguments["parent"])
+    channel = socket.socket(fileno=arguments["fd"])
+    warm_up()
+    send_packet(channel, {"ready": True})
+    child: Child | None = None
+    while True:
+        try:
+            job = receive_packet(channel, time.monotonic() + FOREVER_S, "the verifier worker")
+        except ProcessGone:
+            os._exit(0)
+        if child is None:
+            child = Child(channel)
+        reply, alive = child.judge(job)
+        if not alive or child.jobs >= JOBS_PER_CHILD:
+            child.kill()
+            child = None
+        send_packet(channel, reply)
+        if child is None:
+            child = Child(channel)  # ready before the next job comes
+
+
+def warm_up() -> None:
+    """Imports math-verify and runs the paths every comparison takes, so that forked children start warm."""
+    import logging
+
+    logging.disable(logging.CRITICAL)
+    judge_symbolic(r"\frac{x+1}{2}", r"\frac{1}{2}(x+1)")
+    judge_symbolic(r"(1, \sqrt{2}]", r"(1, 2]")
+
+
+class Child:
+    """One forked child and the socket to it."""
+
+    def __init__(self, inherited: socket.socket) -> None:
+        self.jobs = 0
+        self.channel, theirs = packet_pair()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                inherited.close()
+                self.channel.close()
+                die_with(parent)
+                confine()
+                serve(theirs)
+            finally:
+                os._exit(1)
+        theirs.close()
+
+    def judge(self, job: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The child's answer and whether it can serve again."""
+        self.jobs += 1
+        try:
+            send_packet(self.channel, job)
+            return receive_packet(self.channel, time.monotonic() + job["timeout_s"], "child"), True
+        except ProcessGone as gone:
+            if gone.late:
+                return {"verdict": "timeout", "detail": f"symbolic comparison took over {job['timeout_s']:g} s"}, False
+            return {"verdict": "crash", "detail": "the symbolic comparison ended its process"}, False
+
+    def kill(self) -> None:
+        """Ends the child and takes its exit status."""
+        self.channel.close()
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def confine() -> None:
+    """Takes from this process what comparing two expressions does not need."""
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    if os.getuid() == 0 and world_readable(os.path.dirname(os.__file__), *sys.path):
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        die_with(0)  # a change of uid clears it
+    for limit, value in (
+        (resource.RLIMIT_AS, MEMORY_MB << 20),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 32),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+def world_readable(*paths: str) -> bool:
+    """Whether any user can look into each of `paths`; as root one must know before giving up the right."""
+    for path in paths:
+        here = os.path.realpath(path)
+        while here != "/":
+            try:
+                if not os.stat(here).st_mode & 0o001:
+                    return False
+            except OSError:
+                break
+            here = os.path.dirname(here)
+    return True
+
+
+def serve(channel: socket.socket) -> NoReturn:
+    """Answers jobs until the socket closes or the memory is spent."""
+    while True:
+        data = channel.recv(1 << 16)
+        if not data:
+            os._exit(0)
+        job = json.loads(data)
+        try:
+            equal = judge_symbolic(job["gold"], job["answer"])
+            reply = {"verdict": "correct" if equal else "wrong", "detail": "symbolic"}
+        except MemoryError:
+            reply = {"verdict": "resource", "detail": f"symbolic comparison needed over {MEMORY_MB} MB"}
+        except Exception as error:  # math-verify raises what its parsers raise: the answer has no meaning to it
+            reply = {"verdict": "wrong", "detail": f"symbolic: {type(error).__name__}"}
+        channel.send(json.dumps(reply).encode("ascii"))
+        if reply["verdict"] == "resource":
+            os._exit(0)
+
+
+def judge_symbolic(gold: str, answer: str) -> bool:
+    """math-verify's word on whether two LaTeX answers are the same. Call only inside a killable child."""
+    from math_verify import parse, verify
+
+    def parsed(text: str) -> Any:
+        return parse(rf"\boxed{{{text}}}", parsing_timeout=None)  # its own alarm cannot stop what hangs; ours can
+
+    return bool(verify(parsed(gold), parsed(answer), timeout_seconds=None))
