@@ -115,7 +115,7 @@ def train(words: Sequence[str]) -> int:
         from acereason import train as loop
 
         return loop.run(config)
-    except InputError:
+    except (InputError, KeyboardInterrupt):
         if not holds_run(run_dir):
             _take_back(run_dir, made)
         raise

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import acereason
 from acereason import multirun
 from acereason.errors import ConfigError, RunError
+
+ROOT = Path(acereason.__file__).parent.parent
 
 
 def test_the_grid_is_the_product_of_the_sweeps() -> None:
@@ -57,3 +65,33 @@ def test_ctrl_c_ends_the_grid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_a_cell_is_a_command_of_its_own(tmp_path: Path) -> None:
     assert multirun._run_one(["--cfg", "job"]) == 0
     assert multirun._run_one(["model=tinny"]) == 2
+
+
+def test_a_cell_dies_with_the_command(tmp_path: Path) -> None:
+    program, pid_file = tmp_path / "python", tmp_path / "pid"
+    program.write_text(f'#!/bin/sh\necho $$ > "{pid_file}.part"\nmv "{pid_file}.part" "{pid_file}"\nexec sleep 600\n')
+    program.chmod(0o755)
+    code = f"import sys; from acereason import multirun; sys.executable = {str(program)!r}; multirun._run_one([])"
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        wait_for(pid_file.exists, "the cell to start")
+        cell = int(pid_file.read_text())
+        assert process_alive(cell)
+    finally:
+        parent.kill()
+        parent.wait(timeout=30)
+    wait_for(lambda: not process_alive(cell), "the cell to die with its parent")
+
+
+def process_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(happened: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
