@@ -59,9 +59,9 @@ class UpdateStats:
     grad_norm: float
     """Global norm before clipping; NaN or infinite where that is why the update was skipped, 0 with no gradient."""
     skipped: bool
-    """Whether weights and optimizer state were left as they were: no advantage was non-zero, or the gradient not finite."""
+    """Whether weights and optimizer were left as they were: no advantage was non-zero, or the gradient not finite."""
     entropy: float
-    """Mean over response tokens (those with advantage 0 included) of the entropy of softmax(logits / temperature), in nats."""
+    """Mean entropy of softmax(logits / temperature) over response tokens, those with advantage 0 included, in nats."""
     logprob_abs_diff_mean: float | None
     """Mean of |trainer - engine| log-probability over tokens with `sampled_logprobs`; None where there are none."""
     logprob_abs_diff_max: float | None

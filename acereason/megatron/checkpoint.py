@@ -1,4 +1,4 @@
-"""Checkpoints of weights, optimizer and random state that another layout can load (Megatron-Core's dist_checkpointing)."""
+"""Checkpoints of weights, optimizer and random state that another layout can load (Megatron-Core's checkpointing)."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def load(folder: Path, optimization: Optimization, place: Place, layout: dict[st
 
 
 def _random_state(place: Place, layout: dict[str, int]) -> ShardedObject:
-    """Each rank's random state. No dropout draws from it today; it is kept so that nothing may come to depend on luck."""
+    """Each rank's random state. Nothing draws from it without dropout; kept so that nothing comes to depend on luck."""
     ranks = dist.get_world_size()
     return ShardedObject("rng", {"torch": torch.get_rng_state()}, (ranks,), (place.rank,), replica_id=0)

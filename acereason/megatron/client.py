@@ -1,4 +1,4 @@
-"""The trainer as the driver sees it: tensor x pipeline x data ranks that act as one. Imports neither torch nor Megatron-Core."""
+"""The trainer as the driver sees it: tensor x pipeline x data ranks that act as one. Imports no torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Trainer:
     def __init__(
         self, cluster: Cluster, model: ModelConfig, config: ClusterConfig, optimizer: OptimizerConfig, seed: int
     ) -> None:
-        """Returns at once, the ranks starting behind it; call `wait_started`, then one of `init_random`, `load_hf`, `load`."""
+        """Returns at once; call `wait_started`, then one of `init_random`, `load_hf` and `load`."""
         layout = config.trainer
         self._cluster, self._config = cluster, config
         threads = str(layout.threads)

@@ -42,7 +42,9 @@ class WeightExchange:
                 self._layout.tensor_parallel,
             )
             if part.shape != target.shape:
-                raise RunError(f"parameter {parameter} has shape {tuple(target.shape)}, the checkpoint's part {tuple(part.shape)}")
+                raise RunError(
+                    f"parameter {parameter} has shape {tuple(target.shape)}, the checkpoint's part {tuple(part.shape)}"
+                )
             target.copy_(part.to(target.dtype))
 
     @torch.no_grad()

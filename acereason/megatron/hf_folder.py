@@ -35,7 +35,7 @@ def tensor_reader(folder: Path, model: ModelConfig) -> Callable[[str], Tensor]:
     opened = {path: safe_open(path, framework="pt") for path in sorted(set(files.values()))}
     for name, shape in tensor_shapes(model).items():
         if name not in files:
-            raise InputError(f"{folder} has no tensor '{name}', which model={model.name} needs: is it a Qwen2 checkpoint?")
+            raise InputError(f"{folder} has no tensor '{name}', which model={model.name} needs: is it a Qwen2 model?")
         found = tuple(opened[files[name]].get_slice(alias.get(name, name)).get_shape())
         if found != shape:
             raise InputError(f"{folder}: tensor '{name}' has shape {found}, model={model.name} needs {shape}")

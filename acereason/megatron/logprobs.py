@@ -95,7 +95,7 @@ def _logits(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
 def _chunk(
     hidden: Tensor, weight: Tensor, local: Tensor, mine: Tensor, temperature: float, group: dist.ProcessGroup | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Log-probability, entropy, log of the normaliser (all [rows]) and this rank's probabilities [rows, vocab / ranks]."""
+    """Log-probability, entropy and log of the normaliser [rows]; this rank's probabilities [rows, vocab / ranks]."""
     logits = _logits(hidden, weight, temperature)
     highest = logits.amax(-1)
     if group is not None:

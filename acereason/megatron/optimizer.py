@@ -1,6 +1,6 @@
 """Gradients and their optimizer: Megatron-Core's DDP buffers and distributed optimizer, summing and never averaging.
 
-Weight decay is applied to matrices only (embeddings included), as Megatron-Core does by default: not to biases and norms.
+Weight decay is applied to matrices, embeddings included, and not to biases and norms, as Megatron-Core does by default.
 """
 
 from __future__ import annotations

@@ -111,6 +111,7 @@ def named_failures(place: Place, what: str, timeout_s: float) -> Iterator[None]:
 
 def quiet_imports() -> None:
     """Silences what Megatron-Core says on import about GPU libraries that we do without."""
-    for message in (".*Apex.*", ".*Transformer Engine.*", ".*nvidia-modelopt.*", ".*NVSHMEM.*", ".*full scope is deprecated.*"):
+    for message in (".*Apex.*", ".*Transformer Engine.*", ".*full scope is deprecated.*"):
         warnings.filterwarnings("ignore", message=message, module="megatron.*")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed.*")
     logging.getLogger("megatron").setLevel(logging.ERROR)

@@ -21,7 +21,7 @@ from acereason.megatron.weights import random_tensors
 class TrainerRank:
     """This rank's part of model and optimizer. All ranks of a layout must get the same calls in the same order.
 
-    Life: construct; `address` on rank 0; `connect` on all, which builds the model; `load_hf`, `init_random` or `load`; work.
+    Life: construct; `address` on rank 0; `connect` on all builds the model; `load_hf`, `init_random` or `load`; work.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class TrainerRank:
             return self._updater.logprobs(sequences, temperature)
 
     def score(self, tokens: NDArray[np.int32]) -> NDArray[np.float32] | None:
-        """Log-probability of each of tokens[1:] given the tokens before it, at temperature 1; None from all ranks but one."""
+        """Log-probability of each of tokens[1:] given those before it, at temperature 1; from one rank, else None."""
         sequence = TrainSequence(np.asarray(tokens, dtype=np.int32), 1, 0.0, 0.0)
         return self.logprobs([sequence]).get(0)
 

@@ -138,8 +138,8 @@ def build_model(model: ModelConfig, layout: TrainerLayout, device: torch.device)
 def _mark_cut_parameters(built: PolicyModel, tied: bool) -> None:
     """Says of each parameter whether tensor-parallel ranks hold parts of it or copies.
 
-    Megatron-Core notes that while it initialises weights, which is left out here; the global gradient norm counts copies once
-    by it.
+    Megatron-Core notes that while it initialises weights, which is left out here. By it the global gradient norm counts
+    copies once.
     """
     dimensions = {"rows": 0, "gate_up": 0, "qkv": 0, "columns": 1}
     for name, parameter in built.named_parameters():

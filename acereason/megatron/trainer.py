@@ -49,9 +49,9 @@ class Updater:
     ) -> list[UpdateStats]:
         """One optimizer update for each list of sequences, at its learning rate.
 
-        Sequences outside the loss (advantage 0) go forward only, for the metrics. An update in which no sequence is in the
-        loss is skipped: AdamW would else move the weights by momentum and decay alone. Statistics are the same on all
-        ranks.
+        Sequences outside the loss (advantage 0) go forward only, for the metrics. An update in which no sequence is in
+        the loss is skipped: AdamW would else move the weights by momentum and decay alone. Statistics are the same on
+        all ranks.
         """
         if len(updates) != len(learning_rates):
             raise ValueError(f"{len(updates)} updates but {len(learning_rates)} learning rates")
@@ -89,7 +89,7 @@ class Updater:
     def _run(
         self, sequences: Sequence[TrainSequence], members: Sequence[int], temperature: float, *, backward: bool
     ) -> list[tuple[MicroBatch, NDArray[np.float32], NDArray[np.float32]]]:
-        """Runs the members; on the last stage each micro-batch with log-probabilities and entropies [R], else nothing."""
+        """Runs the members; on the last stage each micro-batch with its log-probabilities and entropies [R]."""
         batches = microbatches(
             sequences,
             members,
@@ -167,7 +167,7 @@ class Updater:
         sums[:, DIFF_MAX] = highest.cpu().numpy()
 
     def _check(self, sequences: Sequence[TrainSequence]) -> None:
-        """Refuses token ids outside the vocabulary, which the vocabulary-parallel embedding would take for another's."""
+        """Refuses token ids outside the vocabulary: a vocabulary-parallel embedding would take them for another's."""
         for number, sequence in enumerate(sequences):
             low, high = int(sequence.tokens.min()), int(sequence.tokens.max())
             if low < 0 or high >= self._vocab:

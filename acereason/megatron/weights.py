@@ -1,7 +1,7 @@
 """Which Hugging Face tensors make up which Megatron-Core parameter, and how they are cut over tensor-parallel ranks.
 
-A parameter is a rule (how it is put together and cut) and the names of its Hugging Face tensors. Both directions are exact:
-they only slice, reorder and join.
+A parameter is a rule (how it is put together and cut) and the names of its Hugging Face tensors. Both directions are
+exact: they only slice, reorder and join.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def tensor_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
 def random_tensors(model: ModelConfig, seed: int) -> Callable[[str], Tensor]:
     """A reader of random weights: by name, the full float32 tensor drawn from (seed, name).
 
-    As Qwen2 initialises: matrices normal with `model.init_std`, biases 0, norms 1. A tensor depends on nothing but seed,
-    name and shape, so every layout starts from the same weights.
+    As Qwen2 initialises: matrices normal with `model.init_std`, biases 0, norms 1. A tensor depends on nothing but
+    seed, name and shape, so every layout starts from the same weights.
     """
     shapes = tensor_shapes(model)
 
