@@ -20,10 +20,12 @@ from acereason.recipe.sampler import EpochSampler
 from acereason.recipe.stages import Stage, stages_of
 from acereason.steps import rl_step, sft_step
 from acereason.summary import write_summary
+from acereason.tracking.files import write_bytes
 from acereason.tracking.live import LiveView
 from acereason.tracking.manifest import record_resume, write_manifest
 from acereason.tracking.record import RunRecord, read_eval
 from acereason.tracking.report import write_report
+from acereason.tracking.time_left import PlannedStage
 from acereason.tracking.wandb_mirror import WandbMirror
 
 COMPLETED, STOPPED, FAILED = "completed", "stopped", "failed"
@@ -36,7 +38,7 @@ def run(config: TrainRunConfig) -> int:
     inputs = load_inputs(config, run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     text = to_yaml(config)
-    (run_dir / "config.yaml").write_text(text, encoding="utf-8")
+    write_bytes(run_dir / "config.yaml", text.encode())
     parents = [Path(config.model.path)] if config.model.path else []
     write_manifest(run_dir, text, inputs.files, parents)
     return _train(config, inputs, RunState(), None)
@@ -48,6 +50,7 @@ def resume(run_dir: Path, config: TrainRunConfig) -> int:
     inputs = load_inputs(config, run_dir)
     found = Checkpoints(run_dir, config.checkpoint.keep_last).newest()
     folder, state = found if found is not None else (None, RunState())
+    write_bytes(run_dir / "config.yaml", to_yaml(config).encode())  # what is overridden once stays so
     record_resume(run_dir, state.step)
     return _train(config, inputs, state, folder)
 
@@ -60,10 +63,11 @@ def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path
     status, error = FAILED, None
     with RunRecord(run_dir, config.rollouts.keep) as record:
         record.truncate_after(state.step)
-        live = LiveView(stages, state.step, config.tracking.live)
-        mirror = WandbMirror(
-            config.tracking.wandb, run_dir, config.name or run_dir.name, dataclasses.asdict(config), state.step > 0
-        )
+        name = config.name or run_dir.name
+        done = {stage.name: min(stage.config.steps, max(0, state.step - stage.first_step)) for stage in stages}
+        plan = [PlannedStage(s.name, s.config.domain, s.config.steps, done[s.name]) for s in stages]
+        live = LiveView(config.tracking.live, plan, name)
+        mirror = WandbMirror(config.tracking.wandb, run_dir, name, dataclasses.asdict(config), resume=state.step > 0)
         try:
             with Interrupt() as interrupt, Parts(config, inputs, record) as parts:
                 status = Loop(config, parts, live, mirror, interrupt, stages, state, folder).run()
@@ -76,7 +80,7 @@ def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path
             live.close()
             write_summary(record, stages, state, status, error)
             mirror.finish(exit_code=0 if status == COMPLETED else 1)
-            live.message(f"{status}; report: {write_report(run_dir)}")
+            print(f"{status}; the report is {write_report(run_dir)}", flush=True)
     return 130 if status == STOPPED else 0
 
 
@@ -112,7 +116,7 @@ class Loop:
     def run_stage(self, stage: Stage) -> bool:
         """One stage, from wherever it stands. False where the user asked to stop."""
         sampler = self.enter(stage)
-        self.live.start_stage(stage.name, self.state.stage_step)
+        self.live.start_stage(stage.name, stage.config.domain, stage.config.steps, self.state.stage_step)
         self.evaluate(stage, "before")
         take_step = sft_step if stage.is_sft else rl_step
         while self.state.stage_step < stage.config.steps:

@@ -58,8 +58,12 @@ def stages_of(curriculum: CurriculumConfig) -> list[Stage]:
 
 
 def longest_response(curriculum: CurriculumConfig) -> int:
-    """The longest response length of any stage, in tokens: held-out problems are always sampled at this length."""
-    return max(stage.max_response_length for stage in curriculum.stages.values())
+    """The longest response, in tokens, of any stage that samples: held-out problems are always sampled at this length.
+
+    The length of an SFT stage limits its data and says nothing about sampling, unless there is nothing else.
+    """
+    sampling = [stage.max_response_length for stage in curriculum.stages.values() if stage.domain != "sft"]
+    return max(sampling or [stage.max_response_length for stage in curriculum.stages.values()])
 
 
 def learning_rate(optimizer: OptimizerConfig, update: int, total: int) -> float:
