@@ -119,22 +119,24 @@ def line_chart(
     if not top > bottom:
         top = bottom + (abs(bottom) or 1.0) * 0.5
     marks = decades(min(values), max(values)) if log else ticks(bottom, top)
-    scale = _y_scale(marks[0], marks[-1], log)
+    scale = y_scale(marks[0], marks[-1], log)
     total = bands[-1].end
-    parts = [_frame(bands, total), _y_axis(marks, scale, form), _x_axis(bands, total)]
+    parts = [_frame(bands, total), y_axis(marks, scale, form), _x_axis(bands, total)]
     if reference is not None:
         y = scale(reference[0])
         parts.append(f'<path class="reference" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         parts.append(
-            f'<text class="tick" x="{WIDTH - RIGHT - 3}" y="{y - 4:.1f}" text-anchor="end">{escape(reference[1])}</text>'
+            f'<text class="tick" x="{WIDTH - RIGHT - 3}" y="{y + 11:.1f}" text-anchor="end">'
+            f"{escape(reference[1])}</text>"
         )
     if any(column.first != column.last for column in drawn):
         parts.append(f'<path class="spread {series[0].style}" d="{_spread(drawn, total, scale)}"/>')
     for index, line in enumerate(series):
-        points = [(_place(c, total), None if c.means[index] is None else scale(c.means[index])) for c in drawn]
-        parts.append(f'<path class="line {line.style}" d="{_path(points)}"/>')
+        means = [column.means[index] for column in drawn]
+        points = [(_place(c, total), None if m is None else scale(m)) for c, m in zip(drawn, means, strict=True)]
+        parts.append(f'<path class="line {line.style}" d="{path(points)}"/>')
     parts.append(_readouts(drawn, total, series, form, scale))
-    return _svg(title, parts, HEIGHT)
+    return svg(title, parts, HEIGHT)
 
 
 def share_chart(title: str, bands: Sequence[Band], series: Sequence[Series]) -> str:
@@ -142,9 +144,9 @@ def share_chart(title: str, bands: Sequence[Band], series: Sequence[Series]) -> 
     drawn = columns(bands, series)
     if not drawn:
         return ""
-    scale = _y_scale(0.0, 1.0, False)
+    scale = y_scale(0.0, 1.0, False)
     total = bands[-1].end
-    parts = [_frame(bands, total), _y_axis([0.0, 0.25, 0.5, 0.75, 1.0], scale, percent), _x_axis(bands, total)]
+    parts = [_frame(bands, total), y_axis([0.0, 0.25, 0.5, 0.75, 1.0], scale, percent), _x_axis(bands, total)]
     floor = [0.0] * len(drawn)
     for index, line in enumerate(series):
         ceiling = [base + (column.means[index] or 0.0) for base, column in zip(floor, drawn, strict=True)]
@@ -157,91 +159,7 @@ def share_chart(title: str, bands: Sequence[Band], series: Sequence[Series]) -> 
         parts.append(f'<path class="area {line.style}" d="M{up}L{down}Z"/>')
         floor = ceiling
     parts.append(_readouts(drawn, total, series, percent, None))
-    return _svg(title, parts, HEIGHT)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its standard error at one place of a category axis; `place` may lie between two."""
-
-    place: float
-    label: str
-    value: float
-    error: float | None
-
-
-def accuracy_chart(
-    title: str, categories: Sequence[str], sampled: Sequence[Estimate], greedy: Sequence[Estimate], style: str, k: str
-) -> str:
-    """Accuracy by stage with bars of one standard error: `sampled` (avg@k) as a line, `greedy` hollow and dashed."""
-    if not sampled and not greedy:
-        return ""
-    height, bottom = 260, 62
-    scale = _y_scale(0.0, 1.0, False, height - bottom)
-    step = (WIDTH - RIGHT - LEFT) / max(1, len(categories))
-
-    def x(place: float) -> float:
-        return LEFT + step * (place + 0.5)
-
-    parts = [_y_axis([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], scale, percent)]
-    for index, category in enumerate(categories):
-        text = category if len(category) <= 13 else category[:12] + "…"
-        parts.append(
-            f'<text class="tick" text-anchor="end" transform="translate({x(index) + 4:.1f} {height - bottom + 14}) '
-            f'rotate(-32)">{escape(text)}</text>'
-        )
-    for name, estimates, kind, shift in (("greedy", greedy, "greedy", 3.0), (f"avg@{k}", sampled, "sampled", -3.0)):
-        points: list[tuple[float, float | None]] = [(x(e.place) + shift, scale(e.value)) for e in estimates]
-        parts.append(f'<path class="line {style} {kind}" d="{_path(points)}"/>')
-        for estimate, (px, py) in zip(estimates, points, strict=True):
-            if estimate.error is not None:
-                up, down = (
-                    scale(min(1.0, estimate.value + estimate.error)),
-                    scale(max(0.0, estimate.value - estimate.error)),
-                )
-                parts.append(f'<path class="error {style}" d="M{px:.1f} {up:.1f}V{down:.1f}"/>')
-            radius = 3.4 if estimate.place == int(estimate.place) else 2.2
-            spread = f" ± {100 * estimate.error:.1f}" if estimate.error is not None else ""
-            said = escape(f"{estimate.label}: {name} {100 * estimate.value:.1f}{spread} %")
-            parts.append(
-                f'<g class="hit"><circle class="point {style} {kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius}"/>'
-                f'<circle class="target" cx="{px:.1f}" cy="{py:.1f}" r="9"/>'
-                f'<text class="said" x="{WIDTH - RIGHT}" y="13" text-anchor="end">{said}</text></g>'
-            )
-    return _svg(title, parts, height)
-
-
-def bar_chart(
-    title: str, rows: Sequence[tuple[str, Sequence[float]]], labels: Sequence[str], styles: Sequence[str],
-    form: Callable[[float], str],
-) -> str:  # fmt: skip
-    """A stacked horizontal bar a row; `rows` are (label, one amount for each of `labels`)."""
-    greatest = max((sum(amounts) for _, amounts in rows), default=0.0)
-    if greatest <= 0:
-        return ""
-    left, pitch, top, width = 92, 25, 24, 940
-    height = top + pitch * len(rows) + 22
-    marks = [mark for mark in ticks(0.0, greatest, 6) if mark <= greatest * 1.001]
-    parts = []
-    for mark in marks:
-        x = left + (width - left - 70) * mark / greatest
-        parts.append(f'<path class="grid" d="M{x:.1f} {top - 4}V{height - 20}"/>')
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 7}" text-anchor="middle">{form(mark)}</text>')
-    for index, (label, amounts) in enumerate(rows):
-        y, x = top + pitch * index, float(left)
-        parts.append(f'<text class="name" x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(label[:16])}</text>')
-        for name, style, amount in zip(labels, styles, amounts, strict=True):
-            long = (width - left - 70) * amount / greatest
-            if long <= 0:
-                continue
-            said = escape(f"{label}: {name} {form(amount)}, {percent(amount / (sum(amounts) or 1.0))} of the stage")
-            parts.append(
-                f'<g class="hit"><rect class="bar {style}" x="{x:.1f}" y="{y}" width="{long:.1f}" height="17"/>'
-                f'<text class="said" x="{width - 70}" y="12" text-anchor="end">{said}</text></g>'
-            )
-            x += long
-        parts.append(f'<text class="tick" x="{x + 6:.1f}" y="{y + 13}">{form(sum(amounts))}</text>')
-    return _svg(title, parts, height, width)
+    return svg(title, parts, HEIGHT)
 
 
 def percent(share: float) -> str:
@@ -263,11 +181,14 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _svg(title: str, parts: Sequence[str], height: int, width: int = WIDTH) -> str:
+def svg(title: str, parts: Sequence[str], height: int, width: int = WIDTH) -> str:
+    """The parts as one drawing, scaled to the width it is given."""
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
 
 
-def _y_scale(low: float, high: float, log: bool, bottom: int = HEIGHT - BOTTOM) -> Callable[[float], float]:
+def y_scale(low: float, high: float, log: bool, bottom: int = HEIGHT - BOTTOM) -> Callable[[float], float]:
+    """From a value to its height in the drawing, `low` at `bottom`; what lies outside is drawn at the edge."""
+
     def scale(value: float) -> float:
         share = math.log(value / low) / math.log(high / low) if log else (value - low) / ((high - low) or 1.0)
         return bottom - (bottom - TOP) * min(1.0, max(0.0, share))
@@ -292,9 +213,10 @@ def _frame(bands: Sequence[Band], total: int) -> str:
             f'<rect class="band {_domain(band.domain)}{shade}" x="{x:.1f}" y="{TOP}" width="{right - x:.1f}" '
             f'height="{HEIGHT - BOTTOM - TOP}"/>'
         )
-        room = int((right - x - 2) / CHAR)
-        if room >= 3:
-            text = band.label if len(band.label) <= room else band.label[: room - 1] + "…"
+        room = (right - x - 2) / CHAR
+        # A name cut to three letters tells nothing: then the domain, or nothing; hovering names the stage.
+        text = next((text for text in (band.label, band.domain) if text and len(text) <= room), None)
+        if text is not None:
             parts.append(
                 f'<text class="stage {_domain(band.domain)}" x="{x + 2:.1f}" y="{TOP - 5}">{escape(text)}</text>'
             )
@@ -305,7 +227,8 @@ def _domain(domain: str) -> str:
     return domain if domain in ("sft", "math", "code", "mixed") else "mixed"
 
 
-def _y_axis(marks: Sequence[float], scale: Callable[[float], float], form: Callable[[float], str]) -> str:
+def y_axis(marks: Sequence[float], scale: Callable[[float], float], form: Callable[[float], str]) -> str:
+    """Grid lines and their labels."""
     return "".join(
         f'<path class="grid" d="M{LEFT} {scale(mark):.1f}H{WIDTH - RIGHT}"/>'
         f'<text class="tick" x="{LEFT - 6}" y="{scale(mark) + 3.5:.1f}" text-anchor="end">{escape(form(mark))}</text>'
@@ -329,7 +252,7 @@ def _x_axis(bands: Sequence[Band], total: int) -> str:
     return "".join(parts)
 
 
-def _path(points: Sequence[tuple[float, float | None]]) -> str:
+def path(points: Sequence[tuple[float, float | None]]) -> str:
     """A path through the points; it breaks where a value is absent, and a lone point becomes a dot."""
     parts, pen = [], False
     for x, y in points:

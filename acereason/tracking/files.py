@@ -123,19 +123,23 @@ def write_rollout_file(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def iter_rollout_file(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of one rollout file, read as they are asked for. Raises `RunError`."""
+    """The rows of one rollout file, read as they are asked for. Raises `RunError`, `FileNotFoundError`."""
     try:
         with gzip.open(path, "rb") as stream:
             for line in stream:
                 yield json.loads(line)
     except FileNotFoundError:
-        raise RunError(f"{path}: this step's rollouts are not recorded (see rollouts.keep)") from None
+        raise
     except (OSError, EOFError, ValueError) as error:
         raise RunError(f"{path}: expected gzipped JSONL of one step's rollouts ({error})") from None
 
 
 def read_rollouts(run_dir: Path, stage: str, stage_step: int) -> list[dict[str, Any]]:
-    """All rows of one step, in the order in which they were written. Raises `RunError`."""
+    """All rows of one step, in the order in which they were written.
+
+    Raises `FileNotFoundError` where the step is not recorded (see `rollouts.keep`), and `RunError` where
+    its file is damaged.
+    """
     return list(iter_rollout_file(rollout_path(run_dir, stage, stage_step)))
 
 

@@ -93,7 +93,8 @@ class LiveView:
     def message(self, text: str) -> None:
         """A line that stays: what started, was saved, or went wrong."""
         if self._live is not None:
-            self._safely(lambda: self._live and self._live.console.print(Text(text)))
+            console = self._live.console
+            self._safely(lambda: console.print(Text(text)))
         else:
             self._line(text)
 
@@ -153,7 +154,7 @@ class LiveView:
 
 _SHOWN = (
     ("reward", "reward/mean", "{:.3f}"),
-    ("loss", "loss", "{:.3f}"),
+    ("loss", "sft/loss", "{:.3f}"),
     ("length", "response/length_mean", "{:.0f}"),
     ("truncated", "response/truncated", "{:.0%}"),
     ("entropy", "policy/entropy", "{:.3f}"),

@@ -133,11 +133,14 @@ class RunRecord:
                 old.unlink()
         return path
 
-    def write_eval(self, stage: str, when: str | int, result: Mapping[str, Mapping[str, Any]]) -> Path:
+    def write_eval(
+        self, stage: str, when: str | int, result: Mapping[str, Mapping[str, Any]], seconds: float | None = None
+    ) -> Path:
         """Adds a held-out evaluation to `eval/<stage>.json`. `when`: "before", "after", or the stage step.
 
         `result` is by domain: {"avg_at_k", "k", "standard_error", "greedy", "greedy_standard_error",
-        "problems", "length_mean", "truncated", "by_family"?}. Raises `RunError` for another `when`.
+        "problems", "length_mean", "truncated", "by_family"?}. `seconds` is how long it took, kept for the
+        report under "seconds". Raises `RunError` for another `when`.
         """
         path = self.run_dir / "eval" / f"{stage}.json"
         whole = read_eval(self.run_dir, stage)
@@ -147,6 +150,8 @@ class RunRecord:
             whole[when] = dict(result)
         else:
             raise RunError(f"an evaluation is made 'before', 'after' or at a stage step, not {when!r}")
+        if seconds is not None:
+            whole.setdefault("seconds", {})[str(when)] = seconds
         files.write_json(path, whole)
         return path
 
@@ -216,6 +221,8 @@ def _cut_evaluation(file: Path, reached: int, again: bool) -> None:
     cut = {key: value for key, value in whole.items() if key != "steps" and not (key == "after" and again)}
     if steps:
         cut["steps"] = steps
+    if "seconds" in cut:
+        cut["seconds"] = {when: s for when, s in cut["seconds"].items() if when in cut or when in steps}
     if not cut or (reached == 0 and again):
         file.unlink()
     elif cut != whole:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from acereason.problems import VERDICTS
-from acereason.tracking import charts
-from acereason.tracking.charts import Band, Estimate, Series, number, percent
+from acereason.tracking import charts, stage_charts
+from acereason.tracking.charts import Band, Series, number, percent
 from acereason.tracking.markup import escape
 from acereason.tracking.run_view import Evaluation, RunView, StageView
+from acereason.tracking.stage_charts import Estimate
 from acereason.tracking.time_left import duration
 
 TIMES = (
@@ -20,6 +21,7 @@ TIMES = (
     ("evaluation", "time/eval_s"),
     ("checkpoint", "time/checkpoint_s"),
 )
+EVALUATION = 4  # place of the evaluation in TIMES; those before and after a stage are in no metrics row
 DOMAINS = ("math", "code")
 
 
@@ -29,7 +31,7 @@ def figure(title: str, note: str, chart: str, key: str = "", wide: bool = False)
         return ""
     box = f'<div class="scroll">{chart}</div>' if wide else chart
     kind = ' class="wide"' if wide else ""
-    return f"<figure{kind}><h3>{escape(title)}</h3><figcaption>{escape(note)}</figcaption>{key}{box}</figure>"
+    return f"<figure{kind}><h3>{escape(title)}</h3><figcaption>{escape(note)}{key}</figcaption>{box}</figure>"
 
 
 def legend(items: Sequence[tuple[str, str]]) -> str:
@@ -44,7 +46,8 @@ def legend(items: Sequence[tuple[str, str]]) -> str:
 
 def axis(run: RunView, keys: Sequence[str]) -> tuple[list[Band], list[dict[str, Any]]]:
     """The stages that log any of `keys`, set side by side, and their rows in that order."""
-    bands, rows = [], []
+    bands: list[Band] = []
+    rows: list[dict[str, Any]] = []
     for stage in run.stages:
         if any(row.get(key) is not None for row in stage.rows for key in keys):
             steps = [row["step"] for row in stage.rows]
@@ -59,22 +62,23 @@ def training_figures(run: RunView) -> list[str]:
     return [
         _lines(run, "Reward", "Mean reward of the step's responses; 1 for correct, 0 otherwise. Thin: share of groups "
                "whose rewards are all equal, which teach nothing.",
-               (("reward", "reward/mean", "c-ink"), ("equal groups", "reward/zero_std_groups", "c-code second")),
+               (("reward", "reward/mean", "c-ink"), ("equal groups", "reward/zero_std_groups", "c-soft second")),
                percent, low=0.0, high=1.0),
         _verdicts(run),
-        _lines(run, "Response length", "Mean tokens of a response.",
+        _lines(run, "Response length", "Mean tokens of a response; in SFT, of the teacher's.",
                (("tokens", "response/length_mean", "c-ink"),), number, low=0.0),
         _lines(run, "Truncated responses", "Share that reached the stage's longest response length unfinished.",
                (("truncated", "response/truncated", "c-ink"),), percent, low=0.0),
-        _lines(run, "Entropy", "Mean entropy of the policy over response tokens, in nats.",
-               (("entropy", "policy/entropy", "c-ink"),), number, low=0.0),
-        _lines(run, "Trainer against engine", "Difference of log-probabilities on the tokens just sampled: greatest, and "
-               "mean (thin). Logarithmic.",
-               (("greatest", "sync/logprob_abs_diff_max", "c-ink"), ("mean", "sync/logprob_abs_diff_mean", "c-soft second")),
+        _lines(run, "Entropy", "Mean entropy of the policy over response tokens, in nats. Logarithmic.",
+               (("entropy", "policy/entropy", "c-ink"),), number, log=True),
+        _lines(run, "Trainer against engine", "Difference of log-probabilities on the tokens just sampled: "
+               "greatest, and mean (thin). Logarithmic.",
+               (("greatest", "sync/logprob_abs_diff_max", "c-ink"),
+                ("mean", "sync/logprob_abs_diff_mean", "c-soft second")),
                number, log=True, reference=(tolerance, f"tolerance {number(tolerance)}")),
         _lines(run, "Gradient norm", _gradient_note(run), (("norm", "policy/grad_norm", "c-ink"),), number, low=0.0),
         _lines(run, "SFT loss", "Mean negative log-likelihood of a response token, in nats.",
-               (("loss", "loss", "c-ink"),), number, low=0.0),
+               (("loss", "sft/loss", "c-ink"),), number, low=0.0),
     ]  # fmt: skip
 
 
@@ -83,8 +87,19 @@ def _lines(
 ) -> str:
     bands, rows = axis(run, [key for _, key, _ in keys])
     lines = [Series(label, style, [_float(row.get(key)) for row in rows]) for label, key, style in keys]
+    lines = [_as_shares(line, bands, run) if line.label == "equal groups" else line for line in lines]
     series = [line for line in lines if any(value is not None for value in line.values)]
     return figure(title, note, charts.line_chart(title, bands, series, form, **more)) if series else ""
+
+
+def _as_shares(line: Series, bands: Sequence[Band], run: RunView) -> Series:
+    """Counts of groups as shares of the step's groups; None where the configuration does not tell their number."""
+    groups = {stage.name: stage.groups for stage in run.stages}
+    values: list[float | None] = []
+    for band in bands:
+        of = groups[band.label]
+        values += [None if value is None or not of else value / of for value in line.values[band.start : band.end]]
+    return Series(line.label, line.style, values)
 
 
 def _verdicts(run: RunView) -> str:
@@ -122,13 +137,13 @@ def accuracy_figures(run: RunView) -> list[str]:
         greedy = _estimates(moments, domain, "greedy", "greedy_standard_error")
         ks = {result[domain].get("k") for _, _, result in moments if domain in result}
         k = "/".join(str(value) for value in sorted(value for value in ks if value is not None)) or "k"
-        problems = {result[domain].get("problems") for _, _, result in moments if domain in result} - {None}
+        problems = {int(result[domain].get("problems") or 0) for _, _, result in moments if domain in result} - {0}
         count = "/".join(str(value) for value in sorted(problems))
         note = f"Filled: avg@{k} at temperature 1. Hollow, dashed: greedy. Bars: one standard error. "
         note += f"{count} held-out problems." if count else ""
         categories = ["start", *(stage.name for stage in evaluated)]
         style = f"c-{domain}"
-        chart = charts.accuracy_chart(f"Held-out {domain}", categories, sampled, greedy, style, k)
+        chart = stage_charts.accuracy_chart(f"Held-out {domain}", categories, sampled, greedy, style, k)
         made.append(figure(f"Held-out {domain}", note, chart))
     return made
 
@@ -163,6 +178,7 @@ def time_figure(run: RunView) -> str:
         if not stage.rows:
             continue
         parts = [sum(_float(row.get(key)) or 0.0 for row in stage.rows) for _, key in TIMES]
+        parts[EVALUATION] += stage.eval_seconds
         rows.append((stage.name, [*parts, max(0.0, (stage.seconds or 0.0) - sum(parts))]))
     totals = [sum(column) for column in zip(*(amounts for _, amounts in rows), strict=True)] if rows else []
     whole = sum(totals)
@@ -175,7 +191,7 @@ def time_figure(run: RunView) -> str:
         for label, style, total in zip(labels, styles, totals, strict=True)
         if total > 0
     ]
-    chart = charts.bar_chart("Time by stage", rows, labels, styles, duration)
+    chart = stage_charts.bar_chart("Time by stage", rows, labels, styles, duration)
     note = f"Wall time of each stage, {duration(whole)} in all; shares are of the whole run."
     return figure("Where the time went", note, chart, legend(items), wide=True)
 

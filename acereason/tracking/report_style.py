@@ -22,30 +22,39 @@ p{max-width:44rem;margin:.5rem 0}
 .kicker,.lede,figcaption,dt,th,.key,.filters,summary .meta,footer,.note{font-family:'Inter','Helvetica Neue',Arial,
 'Liberation Sans',sans-serif}
 .kicker{font-size:.74rem;letter-spacing:.09em;text-transform:uppercase;color:var(--soft);margin:0}
-.lede{font-size:1.02rem;margin:0 0 1.4rem}
+.lede{font-size:1.02rem;margin:0 0 1.4rem;max-width:none}
+.note{font-size:.79rem;color:var(--soft)}
 .state{font-weight:600}.completed{color:var(--good)}.failed{color:var(--bad)}
 .stopped,.interrupted{color:var(--code)}.running{color:var(--math)}
 dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:1rem 1.6rem;margin:1.4rem 0 0}
 dt{font-size:.74rem;color:var(--soft)}
 dd{margin:0;font-size:1.05rem;font-variant-numeric:tabular-nums lining-nums;overflow-wrap:anywhere}
-dd.long{font-size:.88rem}
+dd.long{font-size:.88rem}.spans{grid-column:span 2}
 .error{border-left:3px solid var(--bad);padding:.1rem 0 .1rem 1rem;margin:1.2rem 0}
 .error pre{border:0;padding:0;background:none}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.94rem;font-variant-numeric:tabular-nums lining-nums}
 th{font-weight:500;font-size:.74rem;color:var(--soft);text-align:right;vertical-align:bottom}
 td,th{padding:.34rem 0 .34rem 1.3rem;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left;padding-left:0}
-thead tr:last-child th{border-bottom:1px solid var(--ink)}
+td:first-child,thead tr:first-child th:first-child{text-align:left;padding-left:0}
+.stages td:nth-child(2),.stages thead tr:first-child th:nth-child(2){text-align:left}
+tbody tr:first-child td{border-top:1px solid var(--ink)}.pairs tbody tr:first-child td{border-top:0}
 th.over{text-align:center;border-bottom:1px solid var(--rule)}
 tbody td{border-bottom:1px solid var(--rule)}
+.pairs,.narrow{width:auto;margin:.4rem 0}.pairs td{text-align:left;white-space:normal;overflow-wrap:anywhere}
 .pm{color:var(--soft);font-size:.82em}
 .up{color:var(--good)}.down{color:var(--bad)}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:2.1rem 2.6rem;margin-top:1.3rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:0 2.6rem;
+margin-top:1.3rem}
 figure{margin:0;min-width:0}
+.charts figure{display:grid;grid-template-columns:minmax(0,1fr);grid-row:span 3;grid-template-rows:subgrid;
+row-gap:.15rem}
+
+.charts figure>svg{margin:.3rem 0 2rem}
 figcaption{font-size:.79rem;line-height:1.45;color:var(--soft)}
 .wide .scroll svg{min-width:640px}
-svg{display:block;width:100%;height:auto;overflow:visible;font-family:'Inter','Helvetica Neue',Arial,'Liberation Sans',sans-serif}
+svg{display:block;width:100%;height:auto;overflow:visible;
+font-family:'Inter','Helvetica Neue',Arial,'Liberation Sans',sans-serif}
 svg text{font-size:10.2px;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg text.name{font-size:11.5px;fill:var(--ink)}
 .wide svg text.tick,.wide svg text.said{font-size:11px}
@@ -56,11 +65,12 @@ svg text.stage.math{fill:var(--math)}svg text.stage.code{fill:var(--code)}svg te
 .line{fill:none;stroke:currentColor;stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}
 .line.second{stroke-width:1.1;opacity:.75}
 .spread{fill:currentColor;opacity:.16}
-.error[d]{stroke:currentColor;stroke-width:1.1;fill:none}
+path.error{stroke:currentColor;stroke-width:1.1;fill:none}
 .point{fill:currentColor;stroke:currentColor;stroke-width:1.3}
 .point.greedy{fill:var(--paper)}.line.greedy{stroke-dasharray:3 3;stroke-width:1;opacity:.8}
 .dot{fill:currentColor}
-.c-math{color:var(--math)}.c-code{color:var(--code)}.c-ink{color:var(--ink)}.c-soft{color:var(--soft)}.c-sft{color:var(--sft)}
+.c-math{color:var(--math)}.c-code{color:var(--code)}.c-ink{color:var(--ink)}.c-soft{color:var(--soft)}
+.c-sft{color:var(--sft)}
 .target{fill:transparent}
 .said{visibility:hidden;pointer-events:none}
 svg .said text,svg text.said{fill:var(--ink)}
@@ -68,11 +78,15 @@ svg .said text,svg text.said{fill:var(--ink)}
 rect.bar:hover{opacity:.82}
 .v0{fill:var(--v0)}.v1{fill:var(--v1)}.v2{fill:var(--v2)}.v3{fill:var(--v3)}.v4{fill:var(--v4)}.v5{fill:var(--v5)}
 .v6{fill:var(--v6)}.v7{fill:var(--v7)}
-.t0{fill:var(--t0)}.t1{fill:var(--t1)}.t2{fill:var(--t2)}.t3{fill:var(--t3)}.t4{fill:var(--t4)}.t5{fill:var(--t5)}.t6{fill:var(--t6)}
-.key{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;font-size:.76rem;color:var(--soft);margin:.35rem 0 .3rem;padding:0;list-style:none}
+.t0{fill:var(--t0)}.t1{fill:var(--t1)}.t2{fill:var(--t2)}.t3{fill:var(--t3)}.t4{fill:var(--t4)}.t5{fill:var(--t5)}
+.t6{fill:var(--t6)}
+.key{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;font-size:.76rem;color:var(--soft);margin:.35rem 0 .3rem;padding:0;
+list-style:none}
 .key svg{display:inline-block;width:.75em;height:.75em;margin-right:.4em}
-.filters{display:flex;flex-wrap:wrap;gap:.6rem 1.4rem;align-items:baseline;font-size:.84rem;color:var(--soft);margin:1rem 0 .6rem}
-select,button{font:inherit;color:var(--ink);background:var(--paper);border:1px solid var(--rule);border-radius:4px;padding:.2rem .5rem}
+.filters{display:flex;flex-wrap:wrap;gap:.6rem 1.4rem;align-items:baseline;font-size:.84rem;color:var(--soft);
+margin:1rem 0 .6rem}
+select,button{font:inherit;color:var(--ink);background:var(--paper);border:1px solid var(--rule);border-radius:4px;
+padding:.2rem .5rem}
 button{cursor:pointer}
 details{border-bottom:1px solid var(--rule)}
 details.fold{border:0;margin:.6rem 0}
@@ -82,12 +96,16 @@ summary::before{content:'+';color:var(--soft);width:.7em;flex:none;font-family:m
 details[open]>summary::before{content:'−'}
 summary .meta{font-size:.78rem;color:var(--soft);white-space:nowrap;font-variant-numeric:tabular-nums}
 summary .first{flex:1;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-size:.95rem}
-.chip{font:600 .72rem/1.5 'Inter','Helvetica Neue',Arial,'Liberation Sans',sans-serif;width:5.8rem;flex:none;color:var(--soft)}
-.chip.correct{color:var(--good)}.chip.wrong{color:var(--code)}.chip.timeout,.chip.resource,.chip.crash,.chip.infra_error{color:var(--bad)}
+.chip{font:600 .72rem/1.5 'Inter','Helvetica Neue',Arial,'Liberation Sans',sans-serif;width:5.8rem;flex:none;
+color:var(--soft)}
+.chip.correct{color:var(--good)}.chip.wrong{color:var(--code)}
+.chip.timeout,.chip.resource,.chip.crash,.chip.infra_error{color:var(--bad)}
 .sample{padding:.1rem 0 1rem 1.7rem}
 .sample .note{font-size:.76rem;color:var(--soft);margin:.5rem 0 .15rem}
-pre{font:.8rem/1.5 ui-monospace,'SF Mono','JetBrains Mono',Menlo,'DejaVu Sans Mono','Liberation Mono',monospace;margin:0;
-padding:.7rem .9rem;background:var(--tint);border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;
+pre{font:.8rem/1.5 ui-monospace,'SF Mono','JetBrains Mono',Menlo,'DejaVu Sans Mono','Liberation Mono',monospace;
+margin:0;
+padding:.7rem .9rem;background:var(--tint);border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;
+unicode-bidi:isolate;
 max-height:34rem;overflow-y:auto}
 ul.choices{max-width:46rem;padding-left:1.1rem}.choices li{margin:.3rem 0}
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--rule);font-size:.78rem;color:var(--soft)}
@@ -95,7 +113,8 @@ footer p{max-width:none}
 [hidden]{display:none!important}
 :focus-visible{outline:2px solid var(--math);outline-offset:2px}
 @media (max-width:640px){body{font-size:16px}main{padding:1.8rem 1rem 3rem}h1{font-size:1.55rem}
-summary{flex-wrap:wrap;gap:.1rem .8rem}summary .first{flex-basis:100%;order:3;padding-left:1.5rem}.sample{padding-left:0}}
+summary{flex-wrap:wrap;gap:.1rem .8rem}summary .first{flex-basis:100%;order:3;padding-left:1.5rem}
+.sample{padding-left:0}}
 @media print{.filters{display:none}main{max-width:none;padding:0}details{break-inside:avoid}}
 """
 

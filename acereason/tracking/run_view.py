@@ -34,6 +34,8 @@ class StageView:
     before: Evaluation = field(default_factory=dict)
     after: Evaluation = field(default_factory=dict)
     inside: dict[int, Evaluation] = field(default_factory=dict)
+    groups: int | None = None  # prompts of a step
+    eval_seconds: float = 0.0  # of the evaluations before and after it
 
 
 @dataclass
@@ -89,6 +91,8 @@ def load_run(run_dir: Path) -> RunView:
     for view in stages.values():
         whole = read(files.read_eval, run_dir, view.name, empty={})
         view.before, view.after = whole.get("before", {}), whole.get("after", {})
+        spent = whole.get("seconds", {})
+        view.eval_seconds = sum(spent.get(when) or 0.0 for when in ("before", "after"))
         view.inside = {
             int(step): result for step, result in sorted(whole.get("steps", {}).items(), key=lambda s: int(s[0]))
         }
@@ -114,7 +118,12 @@ def _planned(config: dict[str, Any]) -> Iterator[StageView]:
     stages = curriculum.get("stages") if isinstance(curriculum, dict) else None
     for name, stage in (stages or {}).items():
         if isinstance(stage, dict):
-            yield StageView(str(name), str(stage.get("domain", "")), planned=stage.get("steps"))
+            yield StageView(
+                str(name),
+                str(stage.get("domain", "")),
+                planned=stage.get("steps"),
+                groups=stage.get("prompts_per_step"),
+            )
 
 
 def _add_rows(stages: dict[str, StageView], rows: list[dict[str, Any]]) -> None:
@@ -173,6 +182,8 @@ def pick_samples(run: RunView, most: int = 200) -> list[Sample]:
                 rows.append(row)
                 if len(rows) >= ROWS_READ:
                     break
+        except FileNotFoundError:
+            continue  # taken away by a running run's `rollouts.keep` since the folder was listed
         except RunError as error:
             run.problems.append(str(error))
         samples += [_sample(name, step, row) for row in _verdicts_in_turn(rows, room)]

@@ -22,7 +22,7 @@ def status_table(run_dir: Path) -> str:
     lines = [", ".join(head)]
     if run.error:
         lines.append(f"failed: {run.error}")
-    rows = [("stage", "domain", "steps", "time", "math", "code")]
+    rows: list[tuple[str, ...]] = [("stage", "domain", "steps", "time", "math", "code")]
     rows += [_stage(stage) for stage in run.stages]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

@@ -120,8 +120,6 @@ class WandbMirror:
 
     def _start(self) -> Any:
         os.environ.setdefault("WANDB_SILENT", "true")
-        # Artifacts are staged outside the run directory unless told otherwise.
-        os.environ.setdefault("WANDB_DATA_DIR", str(self._run_dir / "wandb"))
         import wandb
 
         (self._run_dir / "wandb").mkdir(parents=True, exist_ok=True)

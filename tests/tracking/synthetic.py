@@ -29,21 +29,28 @@ model:
   name: tiny
   num_layers: 4
   hidden_size: 64
-curriculum:
-  name: tiny
 rollout:
   engine: vllm
   sync_tolerance: 0.0001
 algorithm:
   name: grpo
   aggregation: batch
+curriculum:
+  name: tiny
+  stages:
 """
 DATASET = {
-    "name": "tiny",
-    "train": 4000,
-    "heldout": {"math": 192, "code": 192},
-    "note": "The teacher that wrote the SFT responses is flawed on purpose: half of its code answers are wrong, "
-    "and its short style forgets carries. That is the headroom which reinforcement learning then closes.",
+    "kind": "tiny",
+    "seed": 3,
+    "problems": {"heldout": {"math": {"chain": 192}, "code": {"const": 192}}},
+    "teacher": {
+        "measured": {"math": {"rows": 900, "accuracy": 0.75}, "code": {"rows": 300, "accuracy": 0.47}},
+        "flaws": {"buggy_program": 0.5, "carry_forgotten": 0.6},
+        "description": [
+            "The teacher that wrote the SFT responses errs on purpose: 50% of its programs carry a planted bug.",
+            "That is the headroom which reinforcement learning then closes.",
+        ],
+    },
 }
 
 
@@ -70,10 +77,14 @@ def write_run(
     """Writes a run directory of `scale` times 220 steps; `stop_after` ends it at that step; status None: no summary."""
     rng = random.Random(seed)
     run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    config = CONFIG + "".join(
+        f"    {name}:\n      domain: {domain}\n      steps: {steps * scale}\n      prompts_per_step: 16\n"
+        for name, domain, steps in STAGES
+    )
+    (run_dir / "config.yaml").write_text(config, encoding="utf-8")
     (run_dir / "data").mkdir(exist_ok=True)
     (run_dir / "data" / "dataset.json").write_text(json.dumps(DATASET), encoding="utf-8")
-    write_manifest(run_dir, CONFIG, [run_dir / "data" / "dataset.json"])
+    write_manifest(run_dir, config, [run_dir / "data" / "dataset.json"])
     step, wall, summaries = 0, 8.0, []
     last = {"math": ACCURACY[0][0], "code": ACCURACY[0][1]}
     with RunRecord(run_dir) as record:
@@ -81,7 +92,7 @@ def write_run(
             steps, started = base_steps * scale, wall
             if stop_after is not None and step >= stop_after:
                 break
-            record.write_eval(name, "before", _evaluation(*ACCURACY[index]))
+            record.write_eval(name, "before", _evaluation(*ACCURACY[index]), 2.5)
             wall += 2.5
             done = 0
             for stage_step in range(1, steps + 1):
@@ -102,7 +113,7 @@ def write_run(
                     record.write_eval(name, stage_step, _evaluation(0.72, 0.27))
             before = last
             if done == steps:
-                record.write_eval(name, "after", _evaluation(*ACCURACY[index + 1]))
+                record.write_eval(name, "after", _evaluation(*ACCURACY[index + 1]), 2.5)
                 last = {"math": ACCURACY[index + 1][0], "code": ACCURACY[index + 1][1]}
                 wall += 2.5
             summaries.append(StageSummary(name, domain, done, wall - started, before, last if done == steps else {}))
@@ -115,7 +126,7 @@ def write_run(
 def _step(rng: random.Random, domain: str, index: int, share: float, cap: int) -> dict[str, Any]:
     if domain == "sft":
         return {
-            "loss": 2.5 * math.exp(-3 * share) + 0.1, "policy/entropy": 2.2 * math.exp(-4 * share) + 0.06,
+            "sft/loss": 2.5 * math.exp(-3 * share) + 0.1, "policy/entropy": 2.2 * math.exp(-4 * share) + 0.06,
             "policy/grad_norm": 1.5 * math.exp(-2 * share) + rng.random() * 0.1, "policy/lr": 8e-3,
             "policy/skipped_updates": 0, "time/step_s": 1.9, "time/train_s": 1.85, "throughput/tokens_per_s": 26000.0,
         }  # fmt: skip
@@ -127,8 +138,9 @@ def _step(rng: random.Random, domain: str, index: int, share: float, cap: int) -
     rollout, train = 0.45 + rng.random() * 0.1, 0.5 + rng.random() * 0.05
     gap = 10 ** rng.gauss(-5.7, 0.2)
     return {
-        "reward/mean": reward, "reward/zero_std_groups": 0.3 + 0.4 * reward, "response/length_mean": 50 + cap / 8 * share,
-        "response/truncated": truncated, "policy/entropy": 0.05 - 0.025 * share + rng.gauss(0, 0.003),
+        "reward/mean": reward, "reward/zero_std_groups": round(16 * (0.3 + 0.4 * reward)),
+        "response/length_mean": 50 + cap / 8 * share, "response/truncated": truncated,
+        "policy/entropy": 0.05 - 0.025 * share + rng.gauss(0, 0.003),
         "policy/grad_norm": 0.2 + rng.random() * 0.1, "policy/lr": 5e-4, "policy/skipped_updates": 0,
         "sync/logprob_abs_diff_mean": gap / 12, "sync/logprob_abs_diff_max": gap, "sync/staleness": 0,
         "verdict/correct": reward, "verdict/wrong": wrong * 0.7, "verdict/no_answer": wrong * 0.2,

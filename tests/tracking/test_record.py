@@ -33,7 +33,8 @@ def test_a_step_is_one_line_and_readable_at_once(tmp_path: Path) -> None:
         )
         lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line) for line in lines] == [
-            {"step": 1, "stage": "math", "stage_step": 1, "wall_s": 0.5, "reward/mean": 0.5, "policy/grad_norm": None, "x": None, "n": 3}
+            {"step": 1, "stage": "math", "stage_step": 1, "wall_s": 0.5,
+             "reward/mean": 0.5, "policy/grad_norm": None, "x": None, "n": 3}
         ]  # fmt: skip
         assert "NaN" not in lines[0] and "Infinity" not in lines[0]
 
@@ -177,7 +178,7 @@ def test_rollouts_survive_hostile_text_and_are_kept_by_number(tmp_path: Path) ->
         assert read_rollouts(tmp_path, "math", 11) == [
             {"id": "r0", "text": HOSTILE, "logprobs": [-0.5, -1.25], "token_ids": [0, 1, 2]}
         ]
-        with pytest.raises(RunError, match="not recorded"):
+        with pytest.raises(FileNotFoundError):
             read_rollouts(tmp_path, "math", 8)
     first = files.rollout_path(tmp_path, "math", 10).read_bytes()
     assert first == files.rollout_path(tmp_path, "math", 11).read_bytes()  # the bytes depend on the rows alone

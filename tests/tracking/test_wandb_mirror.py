@@ -161,7 +161,8 @@ def test_online_without_a_network_does_not_hold_up_the_run(tmp_path: Path) -> No
         "for n in range(1, 6): m.log({'step': n, 'stage': 'm', 'stage_step': n, 'wall_s': n})\n"
         "print('finished', m.finish(3.0), flush=True)\n"
     )
-    environment = dict(os.environ, WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", HOME=str(tmp_path))
+    outer = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
+    environment = dict(outer, WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", HOME=str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "run")],
         capture_output=True,
@@ -183,7 +184,10 @@ def test_killing_the_run_leaves_no_process_behind(tmp_path: Path) -> None:
         "while not m._queue.empty(): time.sleep(0.05)\n"
         "time.sleep(1); print('up', flush=True); time.sleep(600)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    # WANDB_SERVICE of this process would make the child use a wandb process that is not its own.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     assert child.stdout is not None and child.stdout.readline() == b"up\n"
     started = _descendants(child.pid)
     assert started  # wandb's own process
