@@ -6,6 +6,7 @@ Weight decay is applied to matrices, embeddings included, and not to biases and 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ class Optimization:
 
     def configure(self, settings: OptimizerConfig) -> None:
         """Takes over betas, eps, weight decay and clipping; moments and step count stay."""
-        self._clip = settings.clip_grad
+        self._settings = settings
         for group in self.optimizer.param_groups:
             group["betas"] = (settings.beta1, settings.beta2)
             group["eps"] = settings.eps
@@ -81,10 +82,36 @@ class Optimization:
         for inner in self._inner():
             inner.state.clear()
 
-    @property
-    def has_state(self) -> bool:
-        """Whether there are moments, that is whether a step was taken since the start or the last reset."""
-        return any(len(inner.state) > 0 for inner in self._inner())
+    def sharded_state(self, model_state: dict[str, Any], *, loading: bool) -> dict[str, Any]:
+        """Moments, step count and the float32 weights, in the shape of the parameters so that any layout can load them."""
+        for inner in self._inner():
+            for group in inner.param_groups:
+                for parameter in group["params"]:
+                    if not inner.state[parameter]:  # no step was taken yet: what Adam would begin with
+                        inner.state[parameter] = {
+                            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                            "exp_avg": torch.zeros_like(parameter),
+                            "exp_avg_sq": torch.zeros_like(parameter),
+                        }
+        state: dict[str, Any] = self.optimizer.sharded_state_dict(model_state, is_loading=loading, metadata=_RESHARDABLE)
+        return state
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Takes over what `sharded_state` described once it was read; the settings stay those configured here."""
+        for one in self.optimizer.chained_optimizers:
+            # Megatron-Core copies each of Adam's tensors, and fails on the step count, which it stores elsewhere.
+            one._set_main_param_and_optimizer_states = functools.partial(_copy_state, one)
+        try:
+            self.optimizer.load_state_dict(state)
+        finally:
+            for one in self.optimizer.chained_optimizers:
+                del one._set_main_param_and_optimizer_states
+        for inner in self._inner():
+            for moments in inner.state.values():
+                # Loaded as one tensor for all parameters, which each of them would count up.
+                moments["step"] = moments["step"].clone()
+        self.configure(self._settings)
 
     def zero(self) -> None:
         """Clears gradients; call before the micro-batches of an update."""
@@ -106,8 +133,9 @@ class Optimization:
         norm = float(self.optimizer.get_grad_norm())
         if not self._agreed(math.isfinite(norm) and not found_inf):
             return StepResult(norm, False)
-        if self._clip > 0.0 and norm > self._clip:
-            scale = self._clip / (norm + 1e-6)
+        limit = self._settings.clip_grad
+        if limit > 0.0 and norm > limit:
+            scale = limit / (norm + 1e-6)
             for group in self.optimizer.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
@@ -128,3 +156,15 @@ class Optimization:
         """The torch optimizers inside; none on a rank without parameters."""
         chained = self.optimizer.chained_optimizers
         return [one.optimizer for one in chained if one.optimizer is not None]
+
+
+_RESHARDABLE = {"distrib_optim_sharding_type": "fully_reshardable"}
+
+
+def _copy_state(optimizer: Any, model_parameter: torch.Tensor, tensors: dict[str, torch.Tensor]) -> None:
+    """Copies float32 weights and moments into this rank's part of the optimizer's state of a parameter."""
+    group, order = optimizer.model_param_group_index_map[model_parameter]
+    main = optimizer.optimizer.param_groups[group]["params"][order]
+    own = {"param": main, **optimizer.optimizer.state[main]}
+    for key, tensor in tensors.items():
+        own[key].copy_(tensor)
