@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -42,15 +43,15 @@ class RunRecord:
     """Writes the files of one run. A context manager; `close` gives the directory free.
 
     `keep_rollouts` is `rollouts.keep`: the newest steps kept of each stage, None for all of them.
-    Raises `InputError` where another process is writing the same run directory.
+    Raises `InputError` where another process is still writing the same run directory after `lock_timeout_s`.
     """
 
-    def __init__(self, run_dir: Path, keep_rollouts: int | None = None) -> None:
+    def __init__(self, run_dir: Path, keep_rollouts: int | None = None, lock_timeout_s: float = 10.0) -> None:
         self.run_dir = Path(run_dir)
         self.keep_rollouts = keep_rollouts
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self._metrics: IO[bytes] | None = None
-        self._lock = _lock(self.run_dir)
+        self._lock = _lock(self.run_dir, lock_timeout_s)
         rows = read_metrics(self.run_dir)
         self.last_step = rows[-1]["step"] if rows else 0
 
@@ -192,17 +193,23 @@ def accuracies(result: Mapping[str, Mapping[str, Any]] | None) -> dict[str, floa
     return {domain: value for domain, value in found.items() if value is not None}
 
 
-def _lock(run_dir: Path) -> IO[bytes]:
+def _lock(run_dir: Path, timeout_s: float) -> IO[bytes]:
+    """Takes the run directory's lock. The wait is for children of a killed run, which die a moment after it."""
     stream = open(run_dir / files.LOCK, "ab")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        message = f"{run_dir} is being written by another process; wait for it, or choose another run_dir"
-        raise InputError(message) from None
-    except OSError:
-        pass  # a file system without locks: nothing to hold, and no reason not to run
-    return stream
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            stream.close()
+            message = f"{run_dir} is being written by another process; wait for it, or choose another run_dir"
+            raise InputError(message) from None
+        except OSError:
+            pass  # a file system without locks: nothing to hold, and no reason not to run
+        return stream
 
 
 def _open_for_append(path: Path) -> IO[bytes]:

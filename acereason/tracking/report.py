@@ -90,8 +90,7 @@ def _head(run: RunView) -> str:
         ("started", str(run.manifest.get("started_at", "–"))[:16].replace("T", " ")),
     ]
     cells = "".join(
-        f"<div{_span(value)}><dt>{escape(term)}</dt><dd{_long(value)}>{escape(value)}</dd></div>"
-        for term, value in facts
+        f"<div><dt>{escape(term)}</dt><dd{_long(value)}>{escape(value)}</dd></div>" for term, value in facts
     )
     state = run.state if run.state in ("completed", "failed", "stopped", "running", "interrupted") else "interrupted"
     error = f'<div class="error"><p>The run failed:</p><pre>{escape(run.error)}</pre></div>' if run.error else ""
@@ -105,10 +104,6 @@ def _head(run: RunView) -> str:
 
 def _long(value: object) -> str:
     return ' class="long"' if len(str(value)) > 14 else ""
-
-
-def _span(value: object) -> str:
-    return ' class="spans"' if len(str(value)) > 24 else ""
 
 
 def _outcome(run: RunView) -> str:

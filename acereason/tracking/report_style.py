@@ -26,10 +26,10 @@ p{max-width:44rem;margin:.5rem 0}
 .note{font-size:.79rem;color:var(--soft)}
 .state{font-weight:600}.completed{color:var(--good)}.failed{color:var(--bad)}
 .stopped,.interrupted{color:var(--code)}.running{color:var(--math)}
-dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:1rem 1.6rem;margin:1.4rem 0 0}
+dl.facts{display:flex;flex-wrap:wrap;gap:.9rem 2.6rem;margin:1.4rem 0 0}
 dt{font-size:.74rem;color:var(--soft)}
 dd{margin:0;font-size:1.05rem;font-variant-numeric:tabular-nums lining-nums;overflow-wrap:anywhere}
-dd.long{font-size:.88rem}.spans{grid-column:span 2}
+dd.long{font-size:.88rem}dd.long{line-height:1.9}
 .error{border-left:3px solid var(--bad);padding:.1rem 0 .1rem 1rem;margin:1.2rem 0}
 .error pre{border:0;padding:0;background:none}
 .scroll{overflow-x:auto}

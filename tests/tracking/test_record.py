@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -193,10 +194,16 @@ def test_keeping_no_rollouts_writes_none(tmp_path: Path) -> None:
 def test_two_writers_are_refused(tmp_path: Path) -> None:
     with RunRecord(tmp_path):
         with pytest.raises(InputError, match="being written by another process"):
-            RunRecord(tmp_path)
+            RunRecord(tmp_path, lock_timeout_s=0.0)
         assert run_state(tmp_path) == "running"
     RunRecord(tmp_path).close()
     assert run_state(tmp_path) == "interrupted"
+
+
+def test_a_lock_left_to_a_dying_child_is_waited_for(tmp_path: Path) -> None:
+    first = RunRecord(tmp_path)
+    threading.Timer(0.3, first.close).start()
+    RunRecord(tmp_path, lock_timeout_s=30.0).close()
 
 
 def test_eval_file_holds_before_after_and_steps(tmp_path: Path) -> None:
