@@ -36,6 +36,8 @@ class TestCase:
 class Tests:
     """The tests of a code problem. `assert` carries a `script`; the other kinds carry `cases`."""
 
+    __test__ = False  # not a pytest class
+
     kind: str
     cases: tuple[TestCase, ...] = ()
     entry_point: str | None = None

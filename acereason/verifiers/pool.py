@@ -86,9 +86,7 @@ class VerifierPool:
         """Responses submitted whose verdicts no `poll` has returned yet."""
         return len(self._keys)
 
-    def submit(
-        self, key: str, problem: Problem, text: str, bare: bool = False, timeout_s: float | None = None
-    ) -> None:
+    def submit(self, key: str, problem: Problem, text: str, bare: bool = False, timeout_s: float | None = None) -> None:
         """Hands over one response; its verdict comes from `poll` under `key`.
 
         `bare`: `text` is the answer or program itself. Blocks while `config.queue` jobs wait for a worker, and
@@ -116,7 +114,9 @@ class VerifierPool:
                 waiting = len(self._waiting)
                 deadline = time.monotonic() + limit_s
             elif time.monotonic() > deadline:
-                raise DeadlineError(f"submitting {key}: the verifier queue has not moved for {limit_s:.0f} s; {self._state()}")
+                raise DeadlineError(
+                    f"submitting {key}: the verifier queue has not moved for {limit_s:.0f} s; {self._state()}"
+                )
 
     def poll(self, timeout_s: float = 0.0) -> list[tuple[str, Verdict]]:
         """The verdicts that are ready; waits up to `timeout_s` for the first one if there is none yet."""
@@ -133,7 +133,10 @@ class VerifierPool:
         return results
 
     def stats(self) -> dict[str, Any]:
-        """`restarts`, `seconds_p50`, `seconds_p99`, `queue_depth`, `verdicts` (counts) and `sandbox_level` (None before the first program)."""
+        """`restarts`, `seconds_p50`, `seconds_p99`, `queue_depth`, `verdicts` (counts), `sandbox_level`.
+
+        The level is None before the first program was judged.
+        """
         ordered = sorted(self._seconds)
         return {
             "restarts": self._restarts + sum(worker.inner_restarts for worker in self._workers),
@@ -167,7 +170,9 @@ class VerifierPool:
     def __enter__(self) -> VerifierPool:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # ---- jobs

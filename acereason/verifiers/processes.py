@@ -52,7 +52,7 @@ def die_with(parent: int) -> None:
 
 
 def library_paths() -> list[str]:
-    """Where third-party packages of this interpreter lie. Ask in a full interpreter: one without `site` does not know."""
+    """Where third-party packages of this interpreter lie. An interpreter without `site` does not know it."""
     paths = sysconfig.get_paths()
     return list(dict.fromkeys(os.path.realpath(paths[name]) for name in ("purelib", "platlib")))
 

@@ -59,9 +59,7 @@ def cases_of(tests: Tests) -> list[Case]:
     if tests.kind == "stdin":
         return [Case("stdin", c.input.encode(), None, c.output.encode(), "output") for c in tests.cases]
     if tests.kind == "function":
-        return [
-            Case("call", json.dumps(c.input).encode(), tests.entry_point, c.output, "value") for c in tests.cases
-        ]
+        return [Case("call", json.dumps(c.input).encode(), tests.entry_point, c.output, "value") for c in tests.cases]
     return cases_of_script(tests.script or "")
 
 
@@ -80,7 +78,12 @@ def cases_of_script(script: str) -> list[Case]:
             cases.append(_case(node, None, None))
             continue
         call = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in checks and len(call.args) == 1:
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id in checks
+            and len(call.args) == 1
+        ):
             check = checks[call.func.id]
             if len(check.args.args) == 1:
                 parameter = check.args.args[0].arg

@@ -39,7 +39,7 @@ _SCALARS = (int, float, str, bool, type(None))
 
 
 def prelude() -> dict[str, Any]:
-    """The names that contest solutions expect to find imported. No built-in name is covered (`math.pow` is not `pow`)."""
+    """The names that contest solutions expect to find imported; none covers a built-in (`pow` stays `pow`)."""
     names: dict[str, Any] = {}
     exec(_PRELUDE, names)
     return {name: value for name, value in names.items() if not hasattr(builtins, name) and not name.startswith("__")}

@@ -39,7 +39,9 @@ def _same_token(wanted: bytes, given: bytes) -> bool:
         return False
 
 
-def close(wanted: float, given: float, relative: float = RELATIVE_TOLERANCE, absolute: float = ABSOLUTE_TOLERANCE) -> bool:
+def close(
+    wanted: float, given: float, relative: float = RELATIVE_TOLERANCE, absolute: float = ABSOLUTE_TOLERANCE
+) -> bool:
     """Whether two floats agree within the tolerances; NaN agrees with nothing."""
     return math.isclose(wanted, given, rel_tol=relative, abs_tol=absolute)
 
@@ -56,7 +58,7 @@ def same_value(wanted: Any, given: Any, strict: bool = False) -> bool:
             return False
         ((kind, content),) = given.items()
         if kind == "list" or kind == "tuple":
-            if not isinstance(wanted, (list, tuple)) or strict and type(wanted).__name__ != kind:
+            if not isinstance(wanted, (list, tuple)) or (strict and type(wanted).__name__ != kind):
                 return False
             return _same_items(wanted, content, strict)
         if kind == "set":
@@ -103,7 +105,9 @@ def _same_dict(wanted: dict[Any, Any], content: Any, strict: bool) -> bool:
         return False
     if not strict:  # JSON has only string keys: 1 and "1" are one key, as json.dumps writes them
         given = {_json_key(key): value for key, value in content}
-        return all(_json_key(key) in given and same_value(value, given[_json_key(key)]) for key, value in wanted.items())
+        return all(
+            _json_key(key) in given and same_value(value, given[_json_key(key)]) for key, value in wanted.items()
+        )
     return all(
         any(same_value(key, other, True) and same_value(value, found, True) for other, found in content)
         for key, value in wanted.items()

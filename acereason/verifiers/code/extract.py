@@ -29,8 +29,10 @@ def extract_program(text: str, bare: bool = False) -> str | None:
 
 def _last_block(part: str) -> str | None:
     last, position = None, 0
+    no_more_lines = False  # asked once: searching to the end again for every block would be quadratic
     while opening := _OPENING.search(part, position):
-        closing = _CLOSING_LINE.search(part, opening.end())
+        closing = None if no_more_lines else _CLOSING_LINE.search(part, opening.end())
+        no_more_lines = closing is None
         stop = closing.start() if closing else part.find("```", opening.end())
         if stop < 0:
             break

@@ -150,6 +150,9 @@ class Sandbox:
         finally:
             for fd in fds:
                 os.close(fd)
+        if report["spent"]:
+            self.close()
+            self.restarts += 1
         failure, detail = _failure(report, limits, file_bytes, stdout, record)
         return Outcome(failure, detail, stdout, record, report["cpu_s"])
 

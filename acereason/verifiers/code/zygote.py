@@ -87,7 +87,7 @@ class Zygote:
             self.channel.send(json.dumps(self.run_test(json.loads(data), fds)).encode())
 
     def run_test(self, test: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """How one child ended: `{"exit" | "signal", "late", "cpu_s", "wall_s"}`."""
+        """How one child ended: `{"exit" | "signal", "late", "spent", "cpu_s", "wall_s"}`."""
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
@@ -110,8 +110,8 @@ class Zygote:
             os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         self._kill_the_rest(pid)
-        self._empty_workdir()
         report = {
+            "spent": not self._empty_workdir(),  # then the worker starts a new sandbox, with a new directory
             "late": late,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "wall_s": time.monotonic() - started,
@@ -185,30 +185,33 @@ class Zygote:
             except ChildProcessError:
                 return
 
-    def _empty_workdir(self) -> None:
+    def _empty_workdir(self) -> bool:
+        """Removes what the program left; False where something will not go."""
         if not os.listdir(self.workdir):
-            return
-        for name in os.listdir(self.workdir):
-            path = os.path.join(self.workdir, name)
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                shutil.rmtree(path, onerror=_open_and_retry)
-            else:
-                os.unlink(path)
-        if os.listdir(self.workdir):
-            os._exit(3)  # the worker starts a new sandbox with a new directory
+            return True
+        for attempt in range(2):
+            for name in os.listdir(self.workdir):
+                path = os.path.join(self.workdir, name)
+                try:
+                    if not stat.S_ISDIR(os.lstat(path).st_mode):
+                        os.unlink(path)
+                        continue
+                    if attempt:
+                        _make_enterable(path)
+                    shutil.rmtree(path, ignore_errors=True)
+                except (OSError, RecursionError):
+                    continue
+        return not os.listdir(self.workdir)
 
 
-def _open_and_retry(function: Any, path: str, _: Any) -> None:
+def _make_enterable(top: str) -> None:
     """A program may leave directories that even their owner cannot enter."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
+    stack = [top]
+    while stack:
+        path = stack.pop()
         os.chmod(path, 0o700)
-        if function in (os.scandir, os.listdir, os.open):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            function(path)
-    except OSError:
-        pass
+        with os.scandir(path) as entries:
+            stack += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _address_space() -> int:

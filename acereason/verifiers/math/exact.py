@@ -26,9 +26,7 @@ _DECIMAL = re.compile(_SIGN + _DIGITS)
 _SCIENTIFIC = re.compile(_SIGN + _DIGITS + r"(?:[eE]|(?:\\times|\\cdot|\*)10\^)(?:\{([+-]?\d+)\}|([+-]?\d+))")
 _POWER_OF_TEN = re.compile(_SIGN + r"10\^(?:\{([+-]?\d+)\}|(\d))")
 _SLASH = re.compile(_SIGN + r"(\d+)/(\d+)")
-_LATEX_FRACTION = re.compile(
-    _SIGN + r"(?:(\d+)[ +]?)?\\frac(?:\{([+-]?\d+)\}|(\d)|(?: (\d)))(?:\{(\d+)\}|(\d))(?!\d)"
-)
+_LATEX_FRACTION = re.compile(_SIGN + r"(?:(\d+)[ +]?)?\\frac(?:\{([+-]?\d+)\}|(\d)|(?: (\d)))(?:\{(\d+)\}|(\d))(?!\d)")
 _MIXED = re.compile(_SIGN + r"(\d+) (\d+)/(\d+)")
 _CHOICE = re.compile(r"\(?([A-Z])\)?\.?")
 
@@ -56,7 +54,7 @@ def normalise(answer: str) -> str:
 
 
 def to_rational(text: str) -> Fraction | None:
-    """The exact value of a normalised number: integer, decimal, fraction, mixed number, power-of-ten notation, percent."""
+    """The exact value of a normalised number: decimal, fraction, mixed number, power-of-ten notation, percent."""
     if text.endswith("%"):
         value = to_rational(text[:-1].strip())
         return None if value is None else value / 100

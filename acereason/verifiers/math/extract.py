@@ -18,7 +18,7 @@ def last_box(text: str) -> str | None:
     found: tuple[int, int] | None = None
     for token in _TOKEN.finditer(text):
         symbol = token.group()
-        if symbol == "{" or symbol.endswith("{") and len(symbol) > 2:
+        if symbol == "{" or (symbol.endswith("{") and len(symbol) > 2):
             stack.append((symbol != "{", token.end()))
         elif symbol == "}" and stack:
             is_box, start = stack.pop()

@@ -1,0 +1,178 @@
+"""`acereason verify math|code IN.jsonl OUT.jsonl`: verdicts for a file of responses, in the order of its rows.
+
+Every row is read twice: first all are checked, so that a bad one stops the command before any is judged, then
+they are judged as a stream. Memory holds the rows in flight not the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from acereason.config.schema import VerifierConfig
+from acereason.errors import InputError, RowError, RunError
+from acereason.problems import Problem, Verdict, iter_jsonl, parse_problem
+from acereason.verifiers.code.cases import cases_of
+from acereason.verifiers.pool import VerifierPool
+
+POLL_S = 1.0
+
+
+def verify_file(domain: str, source: Path, target: Path, bare: bool, config: VerifierConfig) -> int:
+    """Judges every row of `source` and writes one verdict a row to `target`; returns the exit code 0.
+
+    Rows are `{"id", "response", "answer"}` (math) or `{"id", "response", "tests"}` (code). `bare`: `response` is the
+    answer or program itself. `target` appears only when complete. Raises `RowError` (before any row is judged)
+    and `InputError` for what is wrong with the input, `RunError` where the verifiers themselves fail.
+    """
+    if domain not in ("math", "code"):
+        raise InputError(f"verify: domain {domain!r} is not one of math, code")
+    source, target = Path(source), Path(target)
+    if not target.parent.is_dir():
+        raise InputError(f"verify: the folder of {target} does not exist")
+    if target.is_dir():
+        raise InputError(f"verify: {target} is a folder; give the name of a file to write")
+    rows = _check(domain, source)
+    started = time.monotonic()
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    counts: Counter[str] = Counter()
+    try:
+        with open(aside, "w", encoding="utf-8") as stream, VerifierPool(config) as pool, _Progress(rows) as progress:
+            for row_id, verdict in _judge(domain, source, bare, config, pool):
+                _write(stream, row_id, verdict)
+                counts[verdict.verdict] += 1
+                progress.advance()
+            stats = pool.stats()
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+    _summary(target, rows, counts, time.monotonic() - started, stats)
+    return 0
+
+
+def _check(domain: str, source: Path) -> int:
+    """The number of rows, all of which are sound. Raises `RowError`, `InputError`."""
+    rows = 0
+    seen_scripts: set[int] = set()
+    for line, row in iter_jsonl(source):
+        problem = _problem(domain, source, line, row)[1]
+        script = problem.tests.script if problem.tests else None
+        if script is not None and hash(script) not in seen_scripts:
+            try:
+                cases_of(problem.tests)  # type: ignore[arg-type]
+            except InputError as error:
+                raise RowError(source, line, "tests.script", str(error)) from None
+            seen_scripts.add(hash(script))
+        rows += 1
+    if not rows:
+        raise InputError(f"{source}: holds no rows")
+    return rows
+
+
+def _problem(domain: str, source: Path, line: int, row: dict[str, Any]) -> tuple[str, Problem, str]:
+    """(id, problem, response) of one row; further fields are ignored. Raises `RowError`."""
+    row_id, response = row.get("id"), row.get("response")
+    if not isinstance(row_id, (str, int)) or isinstance(row_id, bool):
+        raise RowError(source, line, "id", "is missing" if row_id is None else f"expected text, got {row_id!r}")
+    if not isinstance(response, str):
+        raise RowError(source, line, "response", "is missing" if response is None else "expected text")
+    wanted = "answer" if domain == "math" else "tests"
+    if wanted not in row:
+        raise RowError(source, line, wanted, f"is missing; `verify {domain}` judges each response by it")
+    given = {"id": str(row_id) or "-", "domain": domain, "prompt": "-", "source": "-", wanted: row[wanted]}
+    return row_id, parse_problem(source, line, given), response  # type: ignore[return-value]
+
+
+def _judge(
+    domain: str, source: Path, bare: bool, config: VerifierConfig, pool: VerifierPool
+) -> Iterator[tuple[str, Verdict]]:
+    """(id, verdict) in input order. A slow row holds back at most a bounded number of finished ones behind it."""
+    window = 16 * (config.queue + config.workers)
+    ids: dict[str, str] = {}
+    done: dict[str, Verdict] = {}
+    emitted = submitted = 0
+
+    def collect(timeout_s: float) -> Iterator[tuple[str, Verdict]]:
+        nonlocal emitted
+        done.update(pool.poll(timeout_s))
+        while str(emitted) in done:
+            key = str(emitted)
+            yield ids.pop(key), done.pop(key)
+            emitted += 1
+
+    for line, row in iter_jsonl(source):
+        row_id, problem, response = _problem(domain, source, line, row)
+        key = str(submitted)
+        ids[key] = row_id
+        pool.submit(key, problem, response, bare)
+        submitted += 1
+        yield from collect(0.0)
+        while len(ids) > window:
+            yield from collect(POLL_S)
+    while ids:
+        if not pool.outstanding and str(emitted) not in done:
+            raise RunError(f"verify: the verdict of row {emitted + 1} was lost")
+        yield from collect(POLL_S)
+
+
+def _write(stream: TextIO, row_id: str, verdict: Verdict) -> None:
+    record = {
+        "id": row_id,
+        "verdict": verdict.verdict,
+        "reward": verdict.reward,
+        "seconds": round(verdict.seconds, 6),
+        "detail": verdict.detail,
+    }
+    stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8") + "\n")
+
+
+class _Progress:
+    """A progress bar on the error stream where that is a terminal; otherwise nothing."""
+
+    def __init__(self, rows: int) -> None:
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task("verifying", total=rows)
+
+    def __enter__(self) -> _Progress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+
+def _summary(target: Path, rows: int, counts: Counter[str], seconds: float, stats: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{rows} responses in {seconds:.1f} s ({rows / max(seconds, 1e-9):.0f} a second)")
+    table.add_column("verdict")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
+    for verdict, count in counts.most_common():
+        table.add_row(verdict, str(count), f"{100.0 * count / rows:.1f} %")
+    console = Console()
+    console.print(table)
+    level = "" if stats["sandbox_level"] is None else f", sandbox level {stats['sandbox_level']}"
+    console.print(
+        f"seconds a response: p50 {stats['seconds_p50']:.4f}, p99 {stats['seconds_p99']:.4f}; "
+        f"restarts {stats['restarts']}{level}; written to {target}"
+    )

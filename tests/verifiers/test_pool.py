@@ -1,0 +1,209 @@
+"""The pool: every response gets one verdict, whatever dies; and nothing outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from acereason.errors import DeadlineError, InputError
+from acereason.problems import Problem, Tests
+from acereason.verifiers.pool import VerifierPool
+
+from .conftest import affine_tests, boxed, code_problem, config, drain, fenced, math_problem
+
+RIGHT = fenced("a, b = map(int, input().split())\nprint(a * b + 7)")
+CODE = code_problem(affine_tests("stdin"))
+
+
+def processes_below(pid: int) -> set[int]:
+    """Every descendant of `pid`."""
+    parents: dict[int, int] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+    found = {pid}
+    while grown := {child for child, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return found - {pid}
+
+
+def alive(pids: set[int]) -> set[int]:
+    left = set()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state != "Z":
+            left.add(pid)
+    return left
+
+
+def wait_until_gone(pids: set[int], limit_s: float = 20.0) -> set[int]:
+    deadline = time.monotonic() + limit_s
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return alive(pids)
+
+
+def test_both_domains_in_any_order_each_key_once(pool: VerifierPool) -> None:
+    expected = {}
+    for i in range(30):
+        pool.submit(f"m{i}", math_problem("12"), boxed("12" if i % 2 else "13"))
+        expected[f"m{i}"] = "correct" if i % 2 else "wrong"
+        pool.submit(f"c{i}", CODE, RIGHT if i % 3 else fenced("print(1)"))
+        expected[f"c{i}"] = "correct" if i % 3 else "wrong"
+    pool.submit("none", CODE, "</think> no program")
+    pool.submit("symbolic", math_problem(r"\frac{\sqrt{3}}{3}"), boxed(r"\frac{1}{\sqrt{3}}"))
+    expected |= {"none": "no_answer", "symbolic": "correct"}
+    assert pool.outstanding == 62
+    assert {key: verdict.verdict for key, verdict in drain(pool).items()} == expected
+    assert pool.outstanding == 0 and pool.poll(0.0) == []
+
+
+def test_stats(pool: VerifierPool) -> None:
+    pool.submit("a", CODE, RIGHT)
+    drain(pool)
+    stats = pool.stats()
+    assert stats["restarts"] == 0 and stats["queue_depth"] == 0 and stats["sandbox_level"] in (0, 1, 2, 3)
+    assert 0.0 < stats["seconds_p50"] <= stats["seconds_p99"]
+    assert stats["verdicts"]["correct"] >= 1
+
+
+def test_misuse_is_refused(pool: VerifierPool) -> None:
+    with pytest.raises(InputError, match="answer"):
+        pool.submit("x", Problem("m", "math", "p", "s", answer=" "), boxed("1"))
+    with pytest.raises(InputError, match="literal assert"):
+        script = Tests("assert", script="for i in range(3): assert f(i) == i")
+        pool.submit("x", code_problem(script), RIGHT)
+    assert pool.outstanding == 0
+    pool.submit("x", CODE, RIGHT)
+    with pytest.raises(ValueError, match="already"):
+        pool.submit("x", CODE, RIGHT)
+    assert drain(pool)["x"].verdict == "correct"
+
+
+def test_a_short_queue_holds_submit_back_and_loses_nothing() -> None:
+    with VerifierPool(config(workers=1, queue=1)) as pool:
+        for i in range(25):
+            pool.submit(str(i), CODE, RIGHT)
+            assert pool.stats()["queue_depth"] <= 1
+        assert {verdict.verdict for verdict in drain(pool).values()} == {"correct"}
+
+
+def test_a_queue_that_does_not_move_is_a_named_error() -> None:
+    sleeper = fenced("import time\ntime.sleep(30)")
+    with VerifierPool(config(workers=1, queue=1, code_wall_s=30.0)) as pool:
+        with pytest.raises(DeadlineError, match="submitting 3.*has not moved"):
+            for i in range(5):
+                pool.submit(str(i), CODE, sleeper, timeout_s=0.3)
+
+
+def test_large_tests_pass_through(pool: VerifierPool) -> None:
+    lines = "\n".join(str(i) for i in range(100_000))
+    from acereason.problems import TestCase
+
+    tests = Tests("stdin", tuple(TestCase(lines, "4999950000\n") for _ in range(3)))
+    for i in range(6):
+        pool.submit(str(i), code_problem(tests), fenced("import sys\nprint(sum(map(int, sys.stdin)))"))
+    assert {verdict.verdict for verdict in drain(pool).values()} == {"correct"}
+
+
+def test_killed_workers_and_sandboxes_cost_no_verdict() -> None:
+    with VerifierPool(config()) as pool:
+        slow = fenced("import time\ntime.sleep(0.1)\na, b = map(int, input().split())\nprint(a * b + 7)")
+        kinds = ("acereason.verifiers.worker", "acereason.verifiers.code.zygote")
+        verdicts = {}
+        for i in range(24):
+            pool.submit(str(i), CODE, slow)
+        for kind in (*kinds, *kinds):
+            verdicts.update(pool.poll(30.0))
+            for pid in processes_below(os.getpid()):
+                try:
+                    if kind.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        os.kill(pid, signal.SIGKILL)
+                        break
+                except OSError:
+                    continue
+        verdicts.update(drain(pool))
+        assert {verdict.verdict for verdict in verdicts.values()} == {"correct"} and len(verdicts) == 24
+        assert pool.stats()["restarts"] >= 1
+
+
+def test_a_job_whose_worker_dies_twice_is_an_infrastructure_error() -> None:
+    with VerifierPool(config(workers=1)) as pool:
+        pool.submit("a", CODE, fenced("import time\ntime.sleep(8)"))
+        verdicts: dict[str, object] = {}
+        killed: set[int] = set()
+        deadline = time.monotonic() + 60.0
+        while pool.outstanding and time.monotonic() < deadline:
+            worker = pool._workers[0].process.pid
+            if worker not in killed:
+                time.sleep(0.5)
+                os.kill(worker, signal.SIGKILL)
+                killed.add(worker)
+            for key, verdict in pool.poll(0.2):
+                verdicts[key] = verdict
+        assert verdicts["a"].verdict == "infra_error" and verdicts["a"].reward is None  # type: ignore[attr-defined]
+        pool.submit("b", CODE, RIGHT)
+        assert drain(pool)["b"].verdict == "correct"
+
+
+def test_close_ends_every_process_even_in_the_middle_of_work() -> None:
+    before = processes_below(os.getpid())
+    pool = VerifierPool(config())
+    for i in range(4):
+        pool.submit(str(i), CODE, fenced("import time\ntime.sleep(60)"))
+    pool.poll(1.0)
+    below = processes_below(os.getpid()) - before
+    assert len(below) >= 2
+    pool.close()
+    pool.close()
+    assert not wait_until_gone(below)
+
+
+_PARENT = """
+import sys, time
+sys.path.insert(0, {root!r})
+from tests.verifiers.conftest import *
+pool = VerifierPool(config())
+pool.submit("s", math_problem("2x"), boxed("3x-x"))
+pool.submit("c", code_problem(affine_tests("stdin")), fenced("print(1)"))
+drain(pool)
+forks = fenced("import os, time\\nfor _ in range(4):\\n    if os.fork() == 0: os.setsid()\\ntime.sleep(60)")
+for i in range(4):
+    pool.submit(str(i), code_problem(affine_tests("stdin")), forks)
+pool.poll(1.0)
+print("busy", flush=True)
+time.sleep(600)
+"""
+
+
+def test_kill_9_of_the_parent_leaves_nothing_behind() -> None:
+    root = str(Path(__file__).resolve().parents[2])
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT.format(root=root)], stdout=subprocess.PIPE)
+    try:
+        assert parent.stdout is not None and parent.stdout.readline() == b"busy\n"
+        below = processes_below(parent.pid)
+        assert len(below) >= 8  # two workers, their sandboxes and programs
+    finally:
+        parent.kill()
+        parent.wait()
+    assert not wait_until_gone(below)
+
+
+def test_the_package_needs_no_torch_ray_or_sympy() -> None:
+    code = "import sys, json, acereason.verifiers.pool; print(json.dumps(sorted(sys.modules)))"
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert not {"torch", "ray", "sympy", "math_verify", "numpy"} & set(json.loads(done.stdout))
