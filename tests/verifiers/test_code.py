@@ -126,7 +126,7 @@ SCRIPT = Tests("assert", script="assert f(3, 4) == 19\nassert abs(f(5, 6) - 37.0
         ("a, b = map(int, input().split())\nprint(a * b + 7)", STDIN, "correct"),
         ("import sys\na, b = map(int, sys.stdin.read().split())\nprint(a * b + 7); sys.exit()", STDIN, "correct"),
         ("a, b = map(int, open(0).read().split())\nif __name__ == '__main__': print(a * b + 7)", STDIN, "correct"),
-        ("import atexit\na, b = map(int, input().split())\natexit.register(lambda: print(a * b + 7))", STDIN, "correct"),
+        ("import atexit\na, b = map(int, input().split())\natexit.register(print, a * b + 7)", STDIN, "correct"),
         (
             "import threading, sys\nthreading.stack_size(1 << 26)\nsys.setrecursionlimit(10**6)\n"
             "def main():\n    a, b = map(int, input().split())\n    print(a * b + 7)\n"
@@ -142,7 +142,7 @@ SCRIPT = Tests("assert", script="assert f(3, 4) == 19\nassert abs(f(5, 6) - 37.0
         ("def g(a, b): return a * b + 7", FUNCTION, "crash"),
         ("def f(a, b): return a * b + 7", SCRIPT, "correct"),
         ("def f(a, b): return 19", SCRIPT, "wrong"),
-        ("class E:\n    def __eq__(s, o): return True\n    def __sub__(s, o): return 0\ndef f(a, b): return E()", SCRIPT, "crash"),
+        ("class E:\n    __eq__ = __sub__ = lambda s, o: True\ndef f(a, b): return E()", SCRIPT, "crash"),
         ("def f(a, b) return 1", FUNCTION, "unparsable"),
         ("(" * 10_000, STDIN, "unparsable"),
         ("a, b = map(int, input().split())\nprint(a * b + 7)\nraise SystemExit(3)", STDIN, "crash"),
@@ -191,7 +191,8 @@ def test_one_test_leaves_nothing_to_the_next(sandbox: Sandbox) -> None:
     leave = (
         "import os, random\nprint(sorted(os.listdir('.')), random.random())\nopen('left', 'w').write('x')\n"
         "os.makedirs('d/e')\nopen('d/e/f', 'w')\nos.chmod('d/e', 0)\nos.chmod('d', 0)\n"
-        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        import time\n        time.sleep(600)\n    os._exit(0)"
+        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        import time\n        time.sleep(600)\n"
+        "    os._exit(0)"
     )
     outputs = set()
     for _ in range(3):

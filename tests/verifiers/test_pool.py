@@ -104,7 +104,7 @@ def test_a_short_queue_holds_submit_back_and_loses_nothing() -> None:
 def test_a_queue_that_does_not_move_is_a_named_error() -> None:
     sleeper = fenced("import time\ntime.sleep(30)")
     with VerifierPool(config(workers=1, queue=1, code_wall_s=30.0)) as pool:
-        with pytest.raises(DeadlineError, match="submitting 3.*has not moved"):
+        with pytest.raises(DeadlineError, match=r"submitting 3.*has not moved"):
             for i in range(5):
                 pool.submit(str(i), CODE, sleeper, timeout_s=0.3)
 

@@ -8,9 +8,11 @@ right side stays here. A script with anything else in it is refused.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import marshal
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +56,7 @@ def _empty(result: Any) -> bool:
     return isinstance(result, dict) and not any(result.values())
 
 
-def cases_of(tests: Tests) -> list[Case]:
+def cases_of(tests: Tests) -> Sequence[Case]:
     """The cases of a problem. Raises `InputError` for an assert script that is not made of literal asserts."""
     if tests.kind == "stdin":
         return [Case("stdin", c.input.encode(), None, c.output.encode(), "output") for c in tests.cases]
@@ -63,7 +65,8 @@ def cases_of(tests: Tests) -> list[Case]:
     return cases_of_script(tests.script or "")
 
 
-def cases_of_script(script: str) -> list[Case]:
+@functools.lru_cache(maxsize=64)  # a group of responses has one script
+def cases_of_script(script: str) -> Sequence[Case]:
     """The literal asserts of a script, at its top level or in `def check(candidate)` called at its end."""
     try:
         tree = ast.parse(script)

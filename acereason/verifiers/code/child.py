@@ -82,7 +82,17 @@ def find(namespace: dict[str, Any], name: str) -> Any:
     return namespace[name]
 
 
-def run(mode: str, code_fd: int, input_fd: int, result_fd: int, names: dict[str, Any], entry: str | None) -> NoReturn:
+def empty_modules() -> dict[str, ModuleType]:
+    """The modules that programs run in, made before the fork: a child gets its own copy for nothing."""
+    modules = {name: ModuleType(name) for name in ("__main__", "solution")}
+    for module in modules.values():
+        module.__dict__.update(prelude())
+    return modules
+
+
+def run(
+    mode: str, code_fd: int, input_fd: int, result_fd: int, modules: dict[str, ModuleType], entry: str | None
+) -> NoReturn:
     """Runs the program and ends this process. `mode` is `stdin`, `call` (JSON arguments) or `expression` (code)."""
     sys.set_int_max_str_digits(MAX_INT_DIGITS)
     status = 0
@@ -91,10 +101,9 @@ def run(mode: str, code_fd: int, input_fd: int, result_fd: int, names: dict[str,
     try:
         code = marshal.loads(_read(code_fd))
         given = b"" if mode == "stdin" else _read(input_fd)
-        module = ModuleType("__main__" if mode == "stdin" else "solution")
+        module = modules["__main__" if mode == "stdin" else "solution"]
         sys.modules[module.__name__] = module
         namespace = module.__dict__
-        namespace.update(names)
         _open_streams()
         exec(code, namespace)
         if mode == "call":

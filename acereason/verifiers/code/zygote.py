@@ -62,7 +62,7 @@ class Zygote:
     def __init__(self, channel: socket.socket, arguments: dict[str, Any]) -> None:
         self.channel = channel
         self.level: int = arguments["level"]
-        self.names = child.prelude()
+        self.modules = child.empty_modules()
         self.workdir = isolation.enter(
             self.level, arguments["readable"], arguments["workdir"], arguments["tmp_mb"], arguments["parent"]
         )
@@ -143,7 +143,7 @@ class Zygote:
             pass
         self._set_limits(test)
         random.seed(0)  # the same draws for every program in every run: a verdict can be repeated
-        child.run(test["mode"], RESULT_FD + 1, RESULT_FD + 2, RESULT_FD, self.names, test["entry"])
+        child.run(test["mode"], RESULT_FD + 1, RESULT_FD + 2, RESULT_FD, self.modules, test["entry"])
 
     def _set_limits(self, test: dict[str, Any]) -> None:
         memory = self.own_bytes + (test["memory_mb"] << 20)
