@@ -1,0 +1,160 @@
+"""One vLLM engine: samples requests, takes weights, scores tokens. The only importer of vllm.
+
+vLLM runs inside this process and is stepped by hand: all requests are added before the first step, so
+what is sampled depends on the requests and their order alone, and each response leaves as it finishes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acereason.algorithms.checksums import tensor_checksum
+from acereason.config.schema import EngineLayout, ModelConfig, RolloutConfig
+from acereason.errors import RunError
+from acereason.rollout.environment import engine_environment
+from acereason.rollout.model_folder import write_model_folder
+from acereason.rollout.requests import Completion, Request
+from acereason.rollout.sync import check_received
+
+
+class Engine:
+    """A vLLM engine with weights that come from the trainer alone."""
+
+    def __init__(
+        self, model: ModelConfig, layout: EngineLayout, rollout: RolloutConfig, context: int, device: str, seed: int
+    ) -> None:
+        """Build the engine with arbitrary weights; `load_weights` must come before anything is sampled.
+
+        context: most tokens of a prompt and its response together.
+        """
+        os.environ.update(engine_environment(layout, rollout, device))
+        import torch
+        from vllm import LLM
+
+        self._torch = torch
+        self._context = max(context, rollout.probe_tokens + 1)  # scoring samples one token behind the probe
+        with tempfile.TemporaryDirectory(prefix="acereason-model-") as folder:
+            write_model_folder(Path(folder), model, self._context)
+            self._llm = LLM(
+                folder,
+                load_format="dummy",
+                skip_tokenizer_init=True,
+                dtype=model.dtype,
+                max_model_len=self._context,
+                max_num_seqs=layout.max_num_seqs,
+                max_num_batched_tokens=max(self._context, 4096),
+                tensor_parallel_size=layout.tensor_parallel,
+                kv_cache_memory_bytes=int(layout.kv_cache_gib * 2**30),
+                enforce_eager=rollout.enforce_eager,
+                enable_prefix_caching=True,
+                # vLLM 0.32 cannot rewind a CPU generator behind the first part of a prompt, so there
+                # every prompt is taken whole.
+                enable_chunked_prefill=device != "cpu",
+                logprobs_mode="processed_logprobs",
+                disable_log_stats=True,
+                seed=seed,
+            )
+        self._loaded = False
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
+        """Sample `requests`; yields the completions of each engine step in which some finished.
+
+        Raises RunError before weights were loaded, or for a request that does not fit the context.
+        """
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        self._require_weights()
+        self._llm.reset_prefix_cache()  # so that a used engine computes what a fresh one would
+        engine = self._llm.llm_engine
+        for request in requests:
+            if len(request.prompt) + request.max_tokens > self._context:
+                raise RunError(
+                    f"request '{request.id}' has {len(request.prompt)} prompt tokens and may add "
+                    f"{request.max_tokens}, more than the engine's context of {self._context}"
+                )
+        open_ids: dict[str, Request] = {}
+        try:
+            for index, request in enumerate(requests):
+                key = str(index)
+                engine.add_request(
+                    key,
+                    {"prompt_token_ids": request.prompt.tolist()},
+                    SamplingParams(
+                        temperature=request.temperature,
+                        top_p=request.top_p,
+                        seed=request.seed,
+                        max_tokens=request.max_tokens,
+                        stop_token_ids=[request.stop_token],
+                        ignore_eos=True,
+                        logprobs=0,
+                        flat_logprobs=True,
+                        detokenize=False,
+                        output_kind=RequestOutputKind.FINAL_ONLY,
+                    ),
+                )
+                open_ids[key] = request
+            while open_ids:
+                finished = [
+                    _completion(open_ids.pop(output.request_id), output.outputs[0])
+                    for output in engine.step()
+                    if output.finished
+                ]
+                if finished:
+                    yield finished
+        finally:
+            if open_ids:  # the reader left early
+                engine.abort_request(list(open_ids))
+
+    def load_weights(self, exports: Sequence[tuple[Mapping[str, NDArray[Any]], Mapping[str, str]]]) -> None:
+        """Replace all weights by the trainer's.
+
+        exports: (Hugging Face tensors by name, checksum of each where it was made), one from each trainer rank.
+        Raises RunError, naming the tensor, where one was lost or arrived changed; the old weights stay then.
+        """
+        torch = self._torch
+        tensors = {name: array for chunk, _ in exports for name, array in chunk.items()}
+        sent = {name: checksum for _, checksums in exports for name, checksum in checksums.items()}
+        received = {name: tensor_checksum(name, array) for name, array in tensors.items()}
+        check_received(received, sent, "an engine")
+        # Arrays from the object store are read-only, which torch cannot express: hence the copy.
+        named = [(name, torch.from_numpy(np.array(array))) for name, array in tensors.items()]
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(named)})
+        self._llm.reset_prefix_cache()
+        self._loaded = True
+
+    def score(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Log-probabilities [n - 1] of tokens[1:], each given all before it, at temperature 1."""
+        from vllm import SamplingParams
+
+        self._require_weights()
+        self._llm.reset_prefix_cache()
+        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        prompt = {"prompt_token_ids": [int(token) for token in tokens]}
+        (output,) = self._llm.generate([prompt], params, use_tqdm=False)
+        assert output.prompt_logprobs is not None
+        pairs = zip(tokens[1:], output.prompt_logprobs[1:], strict=True)
+        return np.array([entry[int(token)].logprob for token, entry in pairs if entry is not None], dtype=np.float32)
+
+    def _require_weights(self) -> None:
+        if not self._loaded:
+            raise RunError("the engine has no weights yet: load_weights comes first")
+
+
+def _completion(request: Request, output: Any) -> Completion:
+    reason = output.finish_reason
+    if reason not in ("stop", "length"):
+        raise RunError(f"request '{request.id}' ended as '{reason}' in vLLM, expected 'stop' or 'length'")
+    return Completion(
+        id=request.id,
+        tokens=np.asarray(output.token_ids, dtype=np.int32),
+        logprobs=np.asarray(output.logprobs.logprobs, dtype=np.float32),
+        finish_reason=reason,
+    )
