@@ -21,7 +21,7 @@ from acereason.errors import RunError
 from acereason.rollout.environment import engine_environment
 from acereason.rollout.model_folder import write_model_folder
 from acereason.rollout.requests import Completion, Request
-from acereason.rollout.sync import check_received
+from acereason.rollout.sync import check_checksums
 
 
 class Engine:
@@ -123,10 +123,11 @@ class Engine:
         tensors = {name: array for chunk, _ in exports for name, array in chunk.items()}
         sent = {name: checksum for _, checksums in exports for name, checksum in checksums.items()}
         received = {name: tensor_checksum(name, array) for name, array in tensors.items()}
-        check_received(received, sent, "an engine")
+        check_checksums(sent, received)
         # Arrays from the object store are read-only, which torch cannot express: hence the copy.
         named = [(name, torch.from_numpy(np.array(array))) for name, array in tensors.items()]
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(named)})
+        self._llm.apply_model(_repack_tied_head)
         self._llm.reset_prefix_cache()
         self._loaded = True
 
@@ -146,6 +147,13 @@ class Engine:
     def _require_weights(self) -> None:
         if not self._loaded:
             raise RunError("the engine has no weights yet: load_weights comes first")
+
+
+def _repack_tied_head(model: Any) -> None:
+    """On CPU vLLM computes logits with a packed copy of the head's weight, and a reload forgets the copy of a tied head."""
+    if model.config.tie_word_embeddings:
+        model.lm_head.weight = model.model.embed_tokens.weight
+        model.lm_head.quant_method.process_weights_after_loading(model.lm_head)
 
 
 def _completion(request: Request, output: Any) -> Completion:
