@@ -125,8 +125,7 @@ class Parts:
 
         Raises `RunError` where a tensor arrives changed, is missing, or an engine scores the probe otherwise.
         """
-        weights, checksums = self.trainer.export_weights()
-        self.engines.load_weights(weights, checksums)
+        self.engines.load_weights(self.trainer.export_calls())
         mine = self.trainer.score(self._probe)
         gap = max(
             check_probe(theirs, mine, self.config.rollout.probe_tolerance) for theirs in self.engines.score(self._probe)
