@@ -103,6 +103,9 @@ def test_a_fraction_equals_itself_in_every_notation(top: int, bottom: int) -> No
         ("5", "5.", True),
         ("5", "\u200b5", True),
         ("5", "6", False),
+        ("12", "13=12", False),
+        ("12", "12=13=14", False),
+        ("12", "x=12", None),
         (r"\sqrt{2}", r"\sqrt{3}", None),  # not for the exact tiers to say
         ("50", r"50\%", None),
         ("5", r"\frac{5}{0}", None),
