@@ -32,7 +32,7 @@ def tensor_reader(folder: Path, model: ModelConfig) -> Callable[[str], Tensor]:
         alias = {HEAD: EMBEDDING}
     else:
         alias = {}
-    opened = {path: safe_open(path, framework="pt") for path in sorted(set(files.values()))}
+    opened = {path: _open(path) for path in sorted(set(files.values()))}
     for name, shape in tensor_shapes(model).items():
         if name not in files:
             raise InputError(f"{folder} has no tensor '{name}', which model={model.name} needs: is it a Qwen2 model?")
@@ -105,16 +105,22 @@ def _files_by_tensor(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"model folder {folder} does not exist")
     index, single = folder / INDEX, folder / SINGLE
-    try:
-        if index.is_file():
-            listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            missing = sorted({file for file in listed.values() if not (folder / file).is_file()})
-            if missing:
-                raise InputError(f"{index} names files that are not there: {', '.join(missing)}")
-            return {name: folder / file for name, file in listed.items()}
-        if single.is_file():
-            with safe_open(single, framework="pt") as opened:
-                return dict.fromkeys(opened.keys(), single)
-    except (SafetensorError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{index if index.is_file() else single} cannot be read: {error}") from error
+    if index.is_file():
+        try:
+            listed = {name: folder / file for name, file in json.loads(index.read_bytes())["weight_map"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{index} cannot be read: {error}") from error
+        missing = sorted({file.name for file in listed.values() if not file.is_file()})
+        if missing:
+            raise InputError(f"{index} names files that are not there: {', '.join(missing)}")
+        return listed
+    if single.is_file():
+        return dict.fromkeys(_open(single).keys(), single)
     raise InputError(f"{folder} holds neither {SINGLE} nor {INDEX}: expected a Hugging Face folder with safetensors")
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error

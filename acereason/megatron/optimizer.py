@@ -83,7 +83,7 @@ class Optimization:
             inner.state.clear()
 
     def sharded_state(self, model_state: dict[str, Any], *, loading: bool) -> dict[str, Any]:
-        """Moments, step count and the float32 weights, in the shape of the parameters so that any layout can load them."""
+        """Moments, step count and float32 weights, in the shape of the parameters: any layout can load them."""
         for inner in self._inner():
             for group in inner.param_groups:
                 for parameter in group["params"]:
@@ -93,7 +93,9 @@ class Optimization:
                             "exp_avg": torch.zeros_like(parameter),
                             "exp_avg_sq": torch.zeros_like(parameter),
                         }
-        state: dict[str, Any] = self.optimizer.sharded_state_dict(model_state, is_loading=loading, metadata=_RESHARDABLE)
+        state: dict[str, Any] = self.optimizer.sharded_state_dict(
+            model_state, is_loading=loading, metadata=_RESHARDABLE
+        )
         return state
 
     @torch.no_grad()
