@@ -67,9 +67,11 @@ def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path
         done = {stage.name: min(stage.config.steps, max(0, state.step - stage.first_step)) for stage in stages}
         plan = [PlannedStage(s.name, s.config.domain, s.config.steps, done[s.name]) for s in stages]
         live = LiveView(config.tracking.live, plan, name)
-        mirror = WandbMirror(config.tracking.wandb, run_dir, name, dataclasses.asdict(config), resume=state.step > 0)
+        mirror: WandbMirror | None = None
         try:
             with Interrupt() as interrupt, Parts(config, inputs, record) as parts:
+                # after Ray, since whatever starts while Ray starts also ends with it
+                mirror = WandbMirror(config.tracking.wandb, run_dir, name, dataclasses.asdict(config), state.step > 0)
                 status = Loop(config, parts, live, mirror, interrupt, stages, state, folder).run()
         except KeyboardInterrupt:
             status = STOPPED
@@ -79,7 +81,8 @@ def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path
         finally:
             live.close()
             write_summary(record, stages, state, status, error)
-            mirror.finish(exit_code=0 if status == COMPLETED else 1)
+            if mirror is not None:
+                mirror.finish(exit_code=0 if status == COMPLETED else 1)
             print(f"{status}; the report is {write_report(run_dir)}", flush=True)
     return 130 if status == STOPPED else 0
 
@@ -170,7 +173,7 @@ class Loop:
         else:
             self.live.message(f"{stage.name}: evaluating on {len(self.parts.inputs.heldout)} held-out problems")
             result = self.parts.evaluate()
-        self.parts.record.write_eval(stage.name, when, result)
+        self.parts.record.write_eval(stage.name, when, result, time.monotonic() - begun)
         self.live.evaluation(stage.name, when, result)
         self.mirror.log_eval(self.state.step, result)
         self.book(stage)
