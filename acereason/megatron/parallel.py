@@ -113,5 +113,7 @@ def quiet_imports() -> None:
     """Silences what Megatron-Core says on import about GPU libraries that we do without."""
     for message in (".*Apex.*", ".*Transformer Engine.*", ".*full scope is deprecated.*"):
         warnings.filterwarnings("ignore", message=message, module="megatron.*")
+    # Of the float32 optimizer, whose parameters are views of the gradient buffers' weights.
+    warnings.filterwarnings("ignore", message=".*not a leaf Tensor is being accessed.*")
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed.*")
     logging.getLogger("megatron").setLevel(logging.ERROR)
