@@ -23,6 +23,7 @@ for _name, _value in {
     "RAY_event_stats": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # `gather` raises the first failure; the others need no second report
 }.items():
     os.environ.setdefault(_name, _value)
 

@@ -66,10 +66,8 @@ def export(weights: Weights) -> tuple[Weights, dict[str, str]]:
     return weights, {name: tensor_checksum(name, array) for name, array in weights.items()}
 
 
-def reference_logprobs(
-    model: ModelConfig, weights: Weights, tokens: np.ndarray, temperature: float = 1.0
-) -> np.ndarray:
-    """Log-probabilities [n - 1] of tokens[1:], computed by Hugging Face transformers."""
+def reference_table(model: ModelConfig, weights: Weights, tokens: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Log-probabilities [n, vocabulary] of what follows each prefix of tokens, by Hugging Face transformers."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -90,5 +88,13 @@ def reference_logprobs(
     network.tie_weights()
     ids = torch.from_numpy(tokens.astype(np.int64))[None]
     with torch.no_grad():
-        logprobs = (network(ids).logits[0, :-1] / temperature).log_softmax(-1)
-    return logprobs.gather(-1, ids[0, 1:, None])[:, 0].numpy()
+        table: np.ndarray = (network(ids).logits[0] / temperature).log_softmax(-1).numpy()
+    return table
+
+
+def reference_logprobs(
+    model: ModelConfig, weights: Weights, tokens: np.ndarray, temperature: float = 1.0
+) -> np.ndarray:
+    """Log-probabilities [n - 1] of tokens[1:], each given all before it."""
+    table = reference_table(model, weights, tokens, temperature)
+    return table[np.arange(len(tokens) - 1), tokens[1:]]
