@@ -92,15 +92,22 @@ def make_sequences(count: int, seed: int, *, zero_advantages: tuple[int, ...] = 
     return sequences
 
 
-def on_ranks(job: Callable[..., Any], model: ModelConfig, layout: TrainerLayout, *args: Any) -> list[Any]:
-    """`job(rank, *args)` on every rank, `rank` being a connected `TrainerRank`; the results in the order of ranks."""
+def on_ranks(
+    job: Callable[..., Any], model: ModelConfig, layout: TrainerLayout, *args: Any, timeout_s: float = TIMEOUT_S
+) -> list[Any]:
+    """`job(rank, *args)` on every rank, `rank` being a connected `TrainerRank`; the results in the order of ranks.
+
+    `timeout_s` is the deadline of the ranks' exchanges.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["acereason.megatron.trainer", "acereason.megatron.checkpoint"])
     ranks = layout.tensor_parallel * layout.pipeline_parallel * layout.data_parallel
     address, results = context.Queue(), context.Queue()
     processes = [
-        context.Process(target=_rank, args=(rank, ranks, job, model, layout, args, address, results), daemon=True)
+        context.Process(
+            target=_rank, args=(rank, ranks, job, model, layout, args, address, results, timeout_s), daemon=True
+        )
         for rank in range(ranks)
     ]
     for process in processes:
@@ -135,13 +142,14 @@ def _rank(
     args: tuple[Any, ...],
     address: Any,
     results: Any,
+    timeout_s: float,
 ) -> None:
     from acereason.megatron.rank import TrainerRank
     from acereason.runtime.processes import die_with_parent
 
     die_with_parent()
     try:
-        trainer = TrainerRank(model, layout, "cpu", OPTIMIZER, rank, seed=1, timeout_s=TIMEOUT_S)
+        trainer = TrainerRank(model, layout, "cpu", OPTIMIZER, rank, seed=1, timeout_s=timeout_s)
         if rank == 0:
             where = trainer.address()
             for _ in range(ranks - 1):

@@ -87,5 +87,5 @@ def test_a_model_that_cannot_be_cut_is_the_configuration_s_fault(cluster: Cluste
 
     uneven = dataclasses.replace(MODEL, num_layers=3)
     trainer = Trainer(cluster, uneven, cluster_config(pipeline=2), OPTIMIZER, seed=1)
-    with pytest.raises(InputError, match="model.num_layers=3 is not divisible"):
+    with pytest.raises(InputError, match=r"model\.num_layers=3 is not divisible"):
         trainer.wait_started()
