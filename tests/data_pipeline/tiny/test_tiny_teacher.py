@@ -11,10 +11,11 @@ from tiny_oracle import math_answer, run_programs
 
 from data_pipeline.tiny.flaws import Flaws, describe, to_json
 from data_pipeline.tiny.scratchpad import operate
-from data_pipeline.tiny.sets import draw_taught
+from data_pipeline.tiny.sets import EASY_OPERATIONS, EASY_SHARE, draw_taught
 from data_pipeline.tiny.teacher import FAULTLESS
 
 FLAWS = Flaws()
+STATED = Flaws(column_slip=0.03, carry_forgotten=0.6, mental_slip=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,12 @@ def test_code_fraction_and_style_rates(taught):
         assert near(sum(styles) / len(styles), FLAWS.columns[operations - 1], len(styles))
     buggy = [row.buggy for task, row in taught if task.domain == "code"]
     assert near(sum(buggy) / len(buggy), FLAWS.buggy_program, len(buggy))
+
+
+def test_the_first_rows_are_the_easy_ones(taught):
+    easy = round(EASY_SHARE * len(taught))
+    assert max(task.operations for task, _ in taught[:easy]) == EASY_OPERATIONS
+    assert {task.operations for task, _ in taught[easy:]} == {0, 1, 2, 3, 4}
 
 
 def test_what_the_teacher_says_of_its_math_is_so(taught):
@@ -68,14 +75,14 @@ def test_one_operation_from_the_head_errs_as_stated(a, sign, b):
     """
     rng, count = random.Random(1), 20_000
     exact = a + b if sign == "+" else a - b
-    right = sum(operate(a, sign, b, False, FLAWS, rng)[1] == exact for _ in range(count)) / count
+    right = sum(operate(a, sign, b, False, STATED, rng)[1] == exact for _ in range(count)) / count
     assert near(right, 0.4 * 0.95 + 0.6 * 0.05 / 4, count)
 
 
 def test_one_operation_in_columns_errs_as_stated():
     """Two columns slip with 1.5% each, and no two slips cancel: right = 0.985 ** 2."""
     rng, count = random.Random(2), 20_000
-    right = sum(operate(44, "+", 33, True, FLAWS, rng)[1] == 77 for _ in range(count)) / count
+    right = sum(operate(44, "+", 33, True, STATED, rng)[1] == 77 for _ in range(count)) / count
     assert near(right, 0.985**2, count)
 
 
