@@ -77,7 +77,9 @@ def load_inputs(config: TrainRunConfig, run_dir: Path) -> Inputs:
     used = [problem for problem in train if problem.domain in domains]
     for problem, path in [(p, train_file) for p in used] + [(p, heldout_file) for p in heldout]:
         if problem.id in prompts:
-            raise InputError(f"{path}: id {problem.id!r} stands in {train_file} too: every problem needs an id of its own")
+            raise InputError(
+                f"{path}: id {problem.id!r} stands in {train_file} too: every problem needs an id of its own"
+            )
         prompts[problem.id] = _prompt(tokenizer, config, path, problem)
     sft = [_sft_example(tokenizer, config, sft_file, row) for row in sft_rows]
     files = tuple(path for path in (train_file, heldout_file, sft_file if sft_rows else None) if path is not None)
@@ -98,8 +100,8 @@ def _check_trainable(train: list[Problem], path: Path, domains: list[str]) -> No
     for problem in train if "code" in domains else ():
         if problem.tests is not None and problem.tests.kind == "assert":
             raise InputError(
-                f"{path}: problem {problem.id!r}: tests.kind 'assert' is not taken in training, since a script holds its "
-                f"expected outputs and can be fooled: give function cases"
+                f"{path}: problem {problem.id!r}: tests.kind 'assert' is not taken in training, since a script "
+                f"holds its expected outputs and can be fooled: give function cases"
             )
 
 
@@ -144,7 +146,7 @@ def _sft_example(tokenizer: Tokenizer, config: TrainRunConfig, path: Path | None
     limit = max(s.max_response_length for s in config.curriculum.stages.values() if s.domain == "sft")
     if len(response) > limit:
         raise InputError(
-            f"{path}: response of {row.id!r} has {len(response)} tokens, max_response_length of the SFT stage is {limit}: "
-            f"raise it or take the row out"
+            f"{path}: response of {row.id!r} has {len(response)} tokens, max_response_length of the SFT stage is "
+            f"{limit}: raise it or take the row out"
         )
     return SftExample(np.concatenate([prompt, np.array(response, dtype=np.int32)]), len(prompt))

@@ -1,4 +1,4 @@
-"""Everything that the loop calls: started together, ended together, and each step of the loop is one call into one room."""
+"""Everything that the loop calls, started together and ended together."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Parts:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stack.close()
 
     def _start(self) -> None:

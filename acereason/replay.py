@@ -21,7 +21,7 @@ class Replay:
         self.run_dir = run_dir
 
     def judged(self, stage: str, stage_step: int, jobs: Sequence[Job]) -> tuple[list[Judged], Timing]:
-        """The recorded answers to `jobs`. Raises `InputError` where this step was not recorded, or not with these jobs."""
+        """The recorded answers to `jobs`. Raises `InputError` where this step was not recorded with these jobs."""
         where = f"train.replay={self.run_dir}, stage {stage!r}, step {stage_step}"
         try:
             rows = {row["id"]: row for row in read_rollouts(self.run_dir, stage, stage_step)}

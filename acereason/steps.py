@@ -79,7 +79,9 @@ def rl_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) 
     end = time.monotonic()
     check_agreement(stats, parts.config.rollout.sync_tolerance)
 
-    parts.record.write_rollouts(stage.name, stage_step, [rollout_row(j, a) for j, a in zip(judged, advantages.flat, strict=True)])
+    parts.record.write_rollouts(
+        stage.name, stage_step, [rollout_row(j, a) for j, a in zip(judged, advantages.flat, strict=True)]
+    )
     lengths = np.array([len(j.completion.tokens) for j in judged])
     metrics = {
         "reward/mean": float(np.nanmean(rewards)) if not np.isnan(rewards).all() else math.nan,
@@ -170,7 +172,8 @@ def check_verifier_health(judged: Sequence[Judged], limit: float) -> None:
     if len(failed) > limit * len(judged):
         raise RunError(
             f"the verifiers failed on {len(failed)} of {len(judged)} responses (limit "
-            f"verifier.max_infra_error_share={limit}); the first: {failed[0].job.request.id}: {failed[0].verdict.detail}"
+            f"verifier.max_infra_error_share={limit}); the first: {failed[0].job.request.id}: "
+            f"{failed[0].verdict.detail}"
         )
 
 

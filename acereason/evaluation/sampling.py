@@ -82,8 +82,8 @@ def sample_and_judge(
         if now - progress > verify_timeout_s:
             waiting = next(key for key in by_id if key not in verdicts)
             raise DeadlineError(
-                f"no verdict for {now - progress:.0f} s; {len(by_id) - len(verdicts)} responses are waiting, among them "
-                f"{waiting} (verifier={by_id[waiting].problem.domain})"
+                f"no verdict for {now - progress:.0f} s; {len(by_id) - len(verdicts)} responses are waiting, among "
+                f"them {waiting} (verifier={by_id[waiting].problem.domain})"
             )
     judged = [Judged(job, completions[key], texts[key], verdicts[key]) for key, job in by_id.items()]
     return judged, Timing(sampled - start, time.monotonic() - sampled)

@@ -150,7 +150,7 @@ class Engine:
 
 
 def _repack_tied_head(model: Any) -> None:
-    """On CPU vLLM computes logits with a packed copy of the head's weight, and a reload forgets the copy of a tied head."""
+    """On CPU vLLM computes logits with a packed copy of the head's weight; a reload forgets that of a tied head."""
     if model.config.tie_word_embeddings:
         model.lm_head.weight = model.model.embed_tokens.weight
         model.lm_head.quant_method.process_weights_after_loading(model.lm_head)

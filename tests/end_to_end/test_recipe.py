@@ -38,7 +38,9 @@ def test_the_run_directory_keeps_its_contract(whole: Path) -> None:
             assert all(0 <= accuracy <= 1 for accuracy in stage[when].values())
         assert (whole / "eval" / f"{stage['name']}.json").exists()
     checkpoint = whole / summary["checkpoint"]
-    assert {"model.safetensors", "config.json", "tokenizer.json", "state.json"} <= {p.name for p in checkpoint.iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "state.json"} <= {
+        p.name for p in checkpoint.iterdir()
+    }
     assert json.loads((checkpoint / "state.json").read_text())["parent"] == "checkpoints/code_1/step_000003"
     for name in ("config.yaml", "manifest.json", "metrics.jsonl", "report.html"):
         assert (whole / name).stat().st_size > 0
@@ -105,7 +107,9 @@ def test_kill_and_resume_equals_the_run_never_killed(whole: Path, tmp_path: Path
     assert command.rollouts(run_dir) == command.rollouts(whole), kills
     mine, theirs = command.summary(run_dir), command.summary(whole)
     assert mine["checkpoint"] == theirs["checkpoint"]
-    assert command.weights_hash(run_dir / mine["checkpoint"]) == command.weights_hash(whole / theirs["checkpoint"]), kills
+    assert command.weights_hash(run_dir / mine["checkpoint"]) == command.weights_hash(whole / theirs["checkpoint"]), (
+        kills
+    )
     evals = [(s["eval_before"], s["eval_after"]) for s in mine["stages"]]
     assert evals == [(s["eval_before"], s["eval_after"]) for s in theirs["stages"]]
 

@@ -42,7 +42,9 @@ def test_trapezoid_by_hand() -> None:
     # 10 updates: warm-up over 2 (0.5, 1.0), flat, then from 5 remaining updates down towards 0.1:
     # with r updates remaining the factor is 0.1 + 0.9 * r / 5.
     rates = [learning_rate(OPTIMIZER, update, 10) for update in range(10)]
-    assert rates == pytest.approx([0.5, 1, 1, 1, 1, 1, 0.1 + 0.9 * 0.8, 0.1 + 0.9 * 0.6, 0.1 + 0.9 * 0.4, 0.1 + 0.9 * 0.2])
+    assert rates == pytest.approx(
+        [0.5, 1, 1, 1, 1, 1, 0.1 + 0.9 * 0.8, 0.1 + 0.9 * 0.6, 0.1 + 0.9 * 0.4, 0.1 + 0.9 * 0.2]
+    )
 
 
 def test_constant_ignores_position() -> None:
@@ -52,7 +54,9 @@ def test_constant_ignores_position() -> None:
 
 def test_parents_follow_the_order_unless_named() -> None:
     stages = stages_of(
-        CurriculumConfig("c", 8, {"a": stage(domain="sft"), "b": stage(), "c": stage(parent="a", steps=3), "d": stage()})
+        CurriculumConfig(
+            "c", 8, {"a": stage(domain="sft"), "b": stage(), "c": stage(parent="a", steps=3), "d": stage()}
+        )
     )
     assert [s.parent for s in stages] == [None, "a", "a", "c"]
     assert [s.first_step for s in stages] == [0, 10, 20, 23]

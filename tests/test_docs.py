@@ -1,0 +1,97 @@
+"""Every command in the README and in docs/ runs. Training commands run as written, with steps and sizes made small."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from acereason.problems import write_jsonl
+from tests import shared_data
+from tests.end_to_end import command
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = [
+    "data.sft_rows=48", "data.train_per_domain=24", "data.heldout_per_domain=2", "eval.samples_per_problem=1",
+    "curriculum.stages.sft.steps=1", "curriculum.stages.sft.updates_per_step=2",
+    *(
+        f"curriculum.stages.{stage}.{key}"
+        for stage in ("math_1", "math_2", "math_3", "code_1", "math_4")
+        for key in ("steps=1", "prompts_per_step=2", "group_size=2", "max_response_length=16")
+    ),
+]  # fmt: skip
+
+
+def commands() -> list[tuple[str, str]]:
+    """(file, command) for every `acereason` line of every bash block, in order."""
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for block in re.findall(r"```bash\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                line = re.split(r"\s{2,}#", line)[0].strip()
+                if line.startswith("acereason"):
+                    found.append((path.name, line))
+    return found
+
+
+def _is_training(words: list[str]) -> bool:
+    return words[0] == "train" and not {"--cfg", "--help", "-m"} & set(words)
+
+
+CHECKED = [(name, line) for name, line in commands() if not _is_training(shlex.split(line)[1:])]
+TRAINED = [(name, line) for name, line in commands() if _is_training(shlex.split(line)[1:])]
+
+
+def test_the_documents_hold_commands() -> None:
+    assert len(commands()) >= 12
+    assert any(name == "README.md" for name, _ in TRAINED)
+
+
+@pytest.mark.parametrize(("name", "line"), [(n, x) for n, x in TRAINED if "data=jsonl" not in x])
+def test_training_commands_compose(name: str, line: str, tmp_path: Path) -> None:
+    command.run(*shlex.split(line)[1:], "--cfg", "job", cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_readme_as_a_user_follows_it(tmp_path: Path) -> None:
+    """The training commands of the README once, in order, and every other command against their runs."""
+    write_jsonl(tmp_path / "answers.jsonl", [{"id": "a", "response": "so</think>\\boxed{4}", "answer": "4"}])
+    (tmp_path / "FOLDER").symlink_to(shared_data.TOKENIZER)
+    if shared_data.SHARED.is_dir():
+        write_jsonl(tmp_path / "train.jsonl", shared_data.math_rows(0, 8) + shared_data.leetcode_rows(0, 8))
+        write_jsonl(tmp_path / "heldout.jsonl", shared_data.math_rows(8, 2) + shared_data.leetcode_rows(8, 2))
+    done = set()
+    for name, line in commands():
+        words = shlex.split(line)[1:]
+        if line in done or words[0] in ("-sc",) or "-m" in words:
+            continue
+        done.add(line)
+        if _is_training(words):
+            if name != "README.md" or "temperature" in line:
+                continue  # composed above; one run of each kind is enough
+            if "data=jsonl" in words:
+                if not shared_data.SHARED.is_dir():
+                    continue
+                words += ["eval.samples_per_problem=1"]
+                for stage in ("math_1", "code_1"):
+                    words += [f"curriculum.stages.{stage}.steps=1", f"curriculum.stages.{stage}.max_response_length=16"]
+            else:
+                words += SMALL
+        if words == ["status", "RUN_DIR"] or words == ["resume", "RUN_DIR"]:
+            words[1] = "runs/second"
+        command.run(*words, cwd=tmp_path)
+    assert command.summary(tmp_path / "runs" / "second")["status"] == "completed"
+    verdict = json.loads((tmp_path / "verdicts.jsonl").read_text())
+    assert verdict["verdict"] == "correct"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_grid_runs_cell_by_cell(tmp_path: Path) -> None:
+    command.run("train", "-m", "seed=1,2", *SMALL, "name=null", cwd=tmp_path)
+    runs = [command.summary(path) for path in (tmp_path / "runs").iterdir()]
+    assert [run["status"] for run in runs] == ["completed", "completed"]
