@@ -60,6 +60,11 @@ def test_what_the_teacher_says_of_its_code_is_so(taught):
         assert row.correct == all(passed), (task.statement, row.response)
 
 
+def test_no_response_is_longer_than_the_curriculum_allows(taught):
+    longest = max(len(row.response) for _, row in taught)  # a character is a token; </think> counts as one
+    assert longest - len("</think>") + 1 + 1 <= 176
+
+
 def test_responses_have_one_thinking_part_and_no_end_token(taught):
     for _, row in taught:
         assert row.response.count("</think>") == 1
