@@ -43,9 +43,7 @@ def place_of(rank: int, layout: TrainerLayout) -> Place:
 
 def open_store(host: str, ranks: int, timeout_s: float) -> dist.TCPStore:
     """The store at which the ranks meet, on a free port of rank 0's host; the port is chosen by the system."""
-    return dist.TCPStore(
-        host, 0, ranks, is_master=True, timeout=timedelta(seconds=timeout_s), wait_for_workers=False
-    )
+    return dist.TCPStore(host, 0, ranks, is_master=True, timeout=timedelta(seconds=timeout_s), wait_for_workers=False)
 
 
 def connect_store(host: str, port: int, layout: TrainerLayout, timeout_s: float) -> dist.TCPStore:

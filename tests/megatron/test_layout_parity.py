@@ -115,9 +115,7 @@ CASES = [(layout, tied) for layout in LAYOUTS for tied in (True, False)] + [
 @pytest.mark.parametrize(
     ("layout", "tied"), CASES, ids=[f"{name_of(layout)}-{'tied' if tied else 'untied'}" for layout, tied in CASES]
 )
-def test_layout_equals_hugging_face(
-    layout: Any, tied: bool, references: dict[bool, Reference], tmp_path: Path
-) -> None:
+def test_layout_equals_hugging_face(layout: Any, tied: bool, references: dict[bool, Reference], tmp_path: Path) -> None:
     reference = references[tied]
     answers = on_ranks(
         two_updates, model_config(tied=tied), layout, reference.folder, reference.updates, tmp_path / "out"
