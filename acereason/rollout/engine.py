@@ -39,6 +39,7 @@ class Engine:
         from vllm import LLM
 
         self._torch = torch
+        self._device = device
         self._context = max(context, rollout.probe_tokens + 1)  # scoring samples one token behind the probe
         with tempfile.TemporaryDirectory(prefix="acereason-model-") as folder:
             write_model_folder(Path(folder), model, self._context)
@@ -127,7 +128,8 @@ class Engine:
         # Arrays from the object store are read-only, which torch cannot express: hence the copy.
         named = [(name, torch.from_numpy(np.array(array))) for name, array in tensors.items()]
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(named)})
-        self._llm.apply_model(_repack_tied_head)
+        if self._device == "cpu":
+            self._llm.apply_model(_repack_tied_head)
         self._llm.reset_prefix_cache()
         self._loaded = True
 

@@ -74,10 +74,8 @@ class LocalRay:
     def stop(self) -> None:
         """End Ray with every actor and their children, and remove its folder."""
         ray.shutdown()
-        assert self._reaper.stdin is not None
-        self._reaper.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._reaper.wait(timeout=15)
+        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+            self._reaper.communicate(b".", timeout=15)
 
 
 @contextlib.contextmanager
