@@ -73,6 +73,13 @@ def test_continues_bit_for_bit_in_fresh_processes(layout: TrainerLayout, tied: b
     assert sorted(digest for part in again for digest in part) == sorted(sums_of(whole, "saved").values())
 
 
+def test_two_threads_give_the_same_bits_every_time(tmp_path: Path) -> None:
+    layout = dataclasses.replace(ONE, threads=2, tokens_per_microbatch=1000)
+    whole = on_ranks(save_and_go_on, model_config(tied=True), layout, tmp_path / "whole")
+    resumed = on_ranks(load_and_go_on, model_config(tied=True), layout, tmp_path / "whole" / "middle")
+    assert sums_of(resumed, "checksums") == sums_of(whole, "checksums")
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """A checkpoint of one rank and how that rank went on."""
