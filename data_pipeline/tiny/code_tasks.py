@@ -13,7 +13,7 @@ from collections.abc import Callable
 from acereason.problems import TestCase, Tests
 from data_pipeline.tiny.tasks import LARGEST, Chain, Programs, Task, draw_chain, expression
 
-WEIGHTS = {"constant": 3.0, "folded": 2.0, "expression": 2.5, "program": 2.0}
+WEIGHTS = {"constant": 4.0, "folded": 2.0, "expression": 2.0, "program": 1.5}
 MOST_FOLDED_OPERATIONS = 2
 TIME_LIMIT_S = 2.0
 FUNCTIONS = ("f",)

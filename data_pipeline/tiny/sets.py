@@ -14,12 +14,11 @@ from acereason.problems import Problem
 from acereason.seeds import derive_seed
 from data_pipeline.tiny.code_tasks import draw_code
 from data_pipeline.tiny.flaws import Flaws
-from data_pipeline.tiny.math_tasks import MOST_OPERATIONS, draw_math
+from data_pipeline.tiny.math_tasks import draw_math
 from data_pipeline.tiny.tasks import Task
 from data_pipeline.tiny.teacher import Taught, answer
 
 DRAW: dict[str, Callable[[random.Random], Task]] = {"math": draw_math, "code": draw_code}
-EASY_SHARE, EASY_OPERATIONS = 0.3, 1  # of the SFT rows, from the first one on
 FRUITLESS_DRAWS = 20_000  # so many draws in a row without a new statement: the generator is exhausted
 
 
@@ -45,17 +44,12 @@ def draw_problems(domain: str, heldout: bool, count: int, seed: int) -> list[Tas
 
 
 def draw_taught(count: int, code_fraction: float, flaws: Flaws, seed: int) -> Iterator[tuple[Task, Taught]]:
-    """`count` training-side tasks, each with the teacher's response; a statement may come more than once.
-
-    The rows are visited in this order. The first of them ask for one operation at most: a model that
-    starts from nothing learns to copy and to add from short lines sooner than from long ones.
-    """
+    """`count` training-side tasks, each with the teacher's response; a statement may come more than once."""
     rng = random.Random(derive_seed(seed, "tiny", "sft"))
-    for number in range(count):
+    for _ in range(count):
         draw = DRAW["code" if rng.random() < code_fraction else "math"]
-        most = EASY_OPERATIONS if number < EASY_SHARE * count else MOST_OPERATIONS
         task = draw(rng)
-        while task.heldout or task.operations > most:
+        while task.heldout:
             task = draw(rng)
         yield task, answer(task, flaws, rng)
 

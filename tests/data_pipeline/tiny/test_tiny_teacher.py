@@ -11,7 +11,7 @@ from tiny_oracle import math_answer, run_programs
 
 from data_pipeline.tiny.flaws import Flaws, describe, to_json
 from data_pipeline.tiny.scratchpad import operate
-from data_pipeline.tiny.sets import EASY_OPERATIONS, EASY_SHARE, draw_taught
+from data_pipeline.tiny.sets import draw_taught
 from data_pipeline.tiny.teacher import FAULTLESS
 
 FLAWS = Flaws()
@@ -35,12 +35,6 @@ def test_code_fraction_and_style_rates(taught):
         assert near(sum(styles) / len(styles), FLAWS.columns[operations - 1], len(styles))
     buggy = [row.buggy for task, row in taught if task.domain == "code"]
     assert near(sum(buggy) / len(buggy), FLAWS.buggy_program, len(buggy))
-
-
-def test_the_first_rows_are_the_easy_ones(taught):
-    easy = round(EASY_SHARE * len(taught))
-    assert max(task.operations for task, _ in taught[:easy]) == EASY_OPERATIONS
-    assert {task.operations for task, _ in taught[easy:]} == {0, 1, 2, 3, 4}
 
 
 def test_what_the_teacher_says_of_its_math_is_so(taught):

@@ -13,6 +13,7 @@ from tiny_oracle import meaning
 from acereason.config.schema import DataConfig
 from acereason.errors import ConfigError, RunError
 from acereason.problems import read_problems, read_sft_rows
+from data_pipeline.tiny.flaws import Flaws
 from data_pipeline.tiny.sets import draw_problems
 from data_pipeline.tiny.write import check_disjoint, generate, write_problem_files
 
@@ -101,7 +102,7 @@ def test_dataset_json_counts_what_is_in_the_files(written):
             assert count == sum(problem.metadata["family"] == family for problem in heldout)
         rows = sum(row.domain == domain for row in read_sft_rows(written / "sft.jsonl"))
         assert about["teacher"]["measured"][domain]["rows"] == rows
-    assert about["seed"] == 1 and about["teacher"]["flaws"]["buggy_program"] == 0.5
+    assert about["seed"] == 1 and about["teacher"]["flaws"]["buggy_program"] == Flaws().buggy_program
     assert any("planted" in sentence for sentence in about["teacher"]["description"])
 
 
