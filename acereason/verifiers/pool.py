@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from types import TracebackType
 from typing import Any
 
@@ -43,7 +44,7 @@ class _Job:
     message: bytes
     limit_s: float  # after this long in judgement the worker is taken for dead
     name: str
-    cache_key: tuple[str, str] | None = None
+    same: tuple[str, str]  # what the verdict depends on: jobs with the same value are judged once
     attempts: int = 0
 
 
@@ -76,6 +77,7 @@ class VerifierPool:
         self._seconds: deque[float] = deque(maxlen=_DURATIONS)
         self._checked_scripts: set[str] = set()
         self._cache: OrderedDict[tuple[str, str], Verdict] = OrderedDict()
+        self._followers: dict[tuple[str, str], list[str]] = {}  # keys that wait for the same judgement
         self._closed = False
         self._workers: list[_Worker] = []
         for index in range(config.workers):
@@ -102,6 +104,10 @@ class VerifierPool:
         if isinstance(job, Verdict):
             self._finish(key, job)
             return
+        if job.same in self._followers:
+            self._followers[job.same].append(key)
+            return
+        self._followers[job.same] = []
         self._waiting.append((self._number, job))
         self._assign()
         self._flush()
@@ -206,13 +212,21 @@ class VerifierPool:
         program = extract_program(text, bare)
         if program is None:
             return Verdict("no_answer", time.monotonic() - started, "no closed python block after </think>")
-        tests = tests_to_json(problem.tests)
-        message = {"number": self._number, "domain": "code", "program": program, "tests": tests}
-        return _Job(key, pack(message), self._config.code_program_s + self._config.code_wall_s, "code")
+        message = {"number": self._number, "domain": "code", "program": program, "tests": tests_to_json(problem.tests)}
+        packed = pack(message | {"number": 0})
+        same = ("code", blake2b(packed, digest_size=16).hexdigest())
+        if (known := self._cache.get(same)) is not None:
+            return Verdict(known.verdict, time.monotonic() - started, known.detail)
+        limit_s = self._config.code_program_s + self._config.code_wall_s
+        return _Job(key, pack(message), limit_s, "code", same)
 
     def _longest_job_s(self) -> float:
         code_s = self._config.code_program_s + self._config.code_wall_s
         return START_S + GRACE_S + max(code_s, 2.0 * self._config.math_timeout_s)
+
+    def _conclude(self, job: _Job, verdict: Verdict) -> None:
+        for key in (job.key, *self._followers.pop(job.same)):
+            self._finish(key, verdict)
 
     def _finish(self, key: str, verdict: Verdict) -> None:
         self._counts[verdict.verdict] += 1
@@ -298,11 +312,11 @@ class VerifierPool:
         if report["sandbox_level"] is not None:
             self._sandbox_level = report["sandbox_level"]
         verdict = Verdict(report["verdict"], report["seconds"], report["detail"])
-        if job.cache_key is not None and verdict.verdict in ("correct", "wrong"):
-            self._cache[job.cache_key] = verdict
+        if verdict.verdict in ("correct", "wrong"):  # the others may be the fault of the moment
+            self._cache[job.same] = verdict
             if len(self._cache) > _CACHE_ENTRIES:
                 self._cache.popitem(last=False)
-        self._finish(job.key, verdict)
+        self._conclude(job, verdict)
 
     def _replace(self, worker: _Worker, why: str) -> None:
         """A new worker in the place of one that failed; the job it was judging is tried once more."""
@@ -314,7 +328,7 @@ class VerifierPool:
             if position == len(worker.jobs) - 1:  # the oldest was in judgement; the others had not begun
                 job.attempts += 1
             if job.attempts >= _ATTEMPTS:
-                self._finish(job.key, Verdict("infra_error", 0.0, f"{job.name} worker {worker.index} {why}, twice"))
+                self._conclude(job, Verdict("infra_error", 0.0, f"{job.name} worker {worker.index} {why}, twice"))
             else:
                 self._waiting.appendleft((number, job))
         self._workers[worker.index] = self._start_worker(worker.index)

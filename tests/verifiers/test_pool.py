@@ -22,6 +22,11 @@ RIGHT = fenced("a, b = map(int, input().split())\nprint(a * b + 7)")
 CODE = code_problem(affine_tests("stdin"))
 
 
+def another(response: str, number: int) -> str:
+    """The same program as a text of its own, since equal programs are judged once."""
+    return response.replace("```python\n", f"```python\n# {number}\n")
+
+
 def processes_below(pid: int) -> set[int]:
     """Every descendant of `pid`."""
     parents: dict[int, int] = {}
@@ -61,7 +66,7 @@ def test_both_domains_in_any_order_each_key_once(pool: VerifierPool) -> None:
     for i in range(30):
         pool.submit(f"m{i}", math_problem("12"), boxed("12" if i % 2 else "13"))
         expected[f"m{i}"] = "correct" if i % 2 else "wrong"
-        pool.submit(f"c{i}", CODE, RIGHT if i % 3 else fenced("print(1)"))
+        pool.submit(f"c{i}", CODE, another(RIGHT if i % 3 else fenced("print(1)"), i))
         expected[f"c{i}"] = "correct" if i % 3 else "wrong"
     pool.submit("none", CODE, "</think> no program")
     pool.submit("symbolic", math_problem(r"\frac{\sqrt{3}}{3}"), boxed(r"\frac{1}{\sqrt{3}}"))
@@ -96,7 +101,7 @@ def test_misuse_is_refused(pool: VerifierPool) -> None:
 def test_a_short_queue_holds_submit_back_and_loses_nothing() -> None:
     with VerifierPool(config(workers=1, queue=1)) as pool:
         for i in range(25):
-            pool.submit(str(i), CODE, RIGHT)
+            pool.submit(str(i), CODE, another(RIGHT, i))
             assert pool.stats()["queue_depth"] <= 1
         assert {verdict.verdict for verdict in drain(pool).values()} == {"correct"}
 
@@ -106,7 +111,7 @@ def test_a_queue_that_does_not_move_is_a_named_error() -> None:
     with VerifierPool(config(workers=1, queue=1, code_wall_s=30.0)) as pool:
         with pytest.raises(DeadlineError, match=r"submitting 3.*has not moved"):
             for i in range(5):
-                pool.submit(str(i), CODE, sleeper, timeout_s=0.3)
+                pool.submit(str(i), CODE, another(sleeper, i), timeout_s=0.3)
 
 
 def test_large_tests_pass_through(pool: VerifierPool) -> None:
@@ -115,8 +120,21 @@ def test_large_tests_pass_through(pool: VerifierPool) -> None:
 
     tests = Tests("stdin", tuple(TestCase(lines, "4999950000\n") for _ in range(3)))
     for i in range(6):
-        pool.submit(str(i), code_problem(tests), fenced("import sys\nprint(sum(map(int, sys.stdin)))"))
+        pool.submit(str(i), code_problem(tests), fenced(f"import sys\nprint(sum(map(int, sys.stdin)))  # {i}"))
     assert {verdict.verdict for verdict in drain(pool).values()} == {"correct"}
+
+
+def first_of_kind(kind: str) -> int | None:
+    """A process of that module; a program is forked from its sandbox and shows the same words, so the parent tells."""
+    for pid in sorted(processes_below(os.getpid())):
+        try:
+            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+            words = [Path(f"/proc/{number}/cmdline").read_text() for number in (pid, parent)]
+        except OSError:
+            continue
+        if kind in words[0] and kind not in words[1]:
+            return pid
+    return None
 
 
 def test_killed_workers_and_sandboxes_cost_no_verdict() -> None:
@@ -125,16 +143,11 @@ def test_killed_workers_and_sandboxes_cost_no_verdict() -> None:
         kinds = ("acereason.verifiers.worker", "acereason.verifiers.code.zygote")
         verdicts = {}
         for i in range(24):
-            pool.submit(str(i), CODE, slow)
+            pool.submit(str(i), CODE, another(slow, i))
         for kind in (*kinds, *kinds):
             verdicts.update(pool.poll(30.0))
-            for pid in processes_below(os.getpid()):
-                try:
-                    if kind.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                        os.kill(pid, signal.SIGKILL)
-                        break
-                except OSError:
-                    continue
+            if (victim := first_of_kind(kind)) is not None:
+                os.kill(victim, signal.SIGKILL)
         verdicts.update(drain(pool))
         assert {verdict.verdict for verdict in verdicts.values()} == {"correct"} and len(verdicts) == 24
         assert pool.stats()["restarts"] >= 1
@@ -163,7 +176,7 @@ def test_close_ends_every_process_even_in_the_middle_of_work() -> None:
     before = processes_below(os.getpid())
     pool = VerifierPool(config())
     for i in range(4):
-        pool.submit(str(i), CODE, fenced("import time\ntime.sleep(60)"))
+        pool.submit(str(i), CODE, fenced(f"import time\ntime.sleep(60 + {i})"))
     pool.poll(1.0)
     below = processes_below(os.getpid()) - before
     assert len(below) >= 2
@@ -182,7 +195,7 @@ pool.submit("c", code_problem(affine_tests("stdin")), fenced("print(1)"))
 drain(pool)
 forks = fenced("import os, time\\nfor _ in range(4):\\n    if os.fork() == 0: os.setsid()\\ntime.sleep(60)")
 for i in range(4):
-    pool.submit(str(i), code_problem(affine_tests("stdin")), forks)
+    pool.submit(str(i), code_problem(affine_tests("stdin")), forks.replace("60)", "60)  # " + str(i)))
 pool.poll(1.0)
 print("busy", flush=True)
 time.sleep(600)
@@ -207,3 +220,20 @@ def test_the_package_needs_no_torch_ray_or_sympy() -> None:
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert not {"torch", "ray", "sympy", "math_verify", "numpy"} & set(json.loads(done.stdout))
+
+
+def test_equal_programs_are_judged_once() -> None:
+    slow = fenced("import time\ntime.sleep(0.4)\na, b = map(int, input().split())\nprint(a * b + 7)")
+    with VerifierPool(config(workers=1)) as pool:
+        for number in range(40):
+            pool.submit(f"a{number}", CODE, slow)
+        first = drain(pool)
+        assert len(first) == 40
+        assert {verdict.verdict for verdict in first.values()} == {"correct"}
+        assert len({verdict.seconds for verdict in first.values()}) == 1  # the seconds of the one judgement
+        pool.submit("again", CODE, slow)
+        again = drain(pool)["again"]
+        assert again.verdict == "correct"
+        assert again.seconds < 0.4  # less than one run sleeps: it was known
+        pool.submit("other tests", code_problem(affine_tests("function")), slow)
+        assert drain(pool)["other tests"].verdict != "correct"
