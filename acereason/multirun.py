@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from acereason.config.compose import compose_train, hydra_session, parse_overrides
@@ -96,7 +98,8 @@ def _run_one(words: Sequence[str]) -> int:
 
     There is no deadline here: every wait inside the run has its own.
     """
-    child = subprocess.Popen([sys.executable, "-m", "acereason.cli", "train", *words], preexec_fn=die_with_parent)
+    command = [sys.executable, "-m", "acereason.cli", "train", *words]
+    child = subprocess.Popen(command, preexec_fn=partial(die_with_parent, os.getpid()))
     while True:
         try:
             return child.wait()

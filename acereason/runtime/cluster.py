@@ -102,7 +102,8 @@ class Cluster:
         except Exception as error:
             raise ConfigError(
                 f"cluster.ray_address={address}: no Ray answers there ({type(error).__name__}: {error}). "
-                "Give the address of a running head node, or null for a Ray of our own on this machine."
+                "Give the address of a running head node whose RAY_AUTH_TOKEN is set here too, or null for a Ray of "
+                "our own on this machine."
             ) from error
         return self
 

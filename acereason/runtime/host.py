@@ -22,6 +22,8 @@ import ray.exceptions
 from acereason.errors import AceReasonError, DeadlineError, InputError
 from acereason.runtime.processes import die_with_parent
 
+RESOLVE_S = 900.0  # for the value of an argument to arrive; the caller's own deadline is usually shorter
+
 
 class ActorError(Exception):
     """An exception inside an actor, in a form that always survives the way to the driver."""
@@ -49,7 +51,7 @@ def resolve(value: Any) -> Any:
     """`value` with every object reference inside lists, tuples and dicts replaced by what it refers to."""
     if isinstance(value, ray.ObjectRef):
         try:
-            return ray.get(value)
+            return ray.get(value, timeout=RESOLVE_S)
         except ray.exceptions.RayTaskError as error:  # the call that should have made the value failed
             raise error.cause if isinstance(error.cause, ActorError) else error from None
     if isinstance(value, list):

@@ -11,17 +11,18 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Ask the kernel to kill this process as soon as its parent is gone, even when that was killed with -9.
 
-    Only Linux can do this; elsewhere the call does nothing and Ray's own connection check remains.
+    `parent`: process id of the parent, where the caller knows it (in a container it may be 1). Only Linux can do
+    this; elsewhere the call does nothing and Ray's own connection check remains.
     """
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (OSError, AttributeError):
         return
-    if os.getppid() == 1:  # the parent died before the call above took effect
+    if os.getppid() == 1 if parent is None else os.getppid() != parent:  # it died before the call above took effect
         os._exit(1)
 
 

@@ -197,8 +197,10 @@ def time_figure(run: RunView) -> str:
 
 
 def _tolerance(config: dict[str, Any]) -> float:
-    """`rollout.sync_tolerance`, or the 1e-4 that float32 is held to."""
-    rollout = config.get("rollout")
+    """1e-4, which float32 is held to; for another type the gap at which the run stops, `rollout.sync_tolerance`."""
+    rollout, model = config.get("rollout"), config.get("model")
+    if not isinstance(model, dict) or model.get("dtype", "float32") == "float32":
+        return 1e-4
     value = _float(rollout.get("sync_tolerance")) if isinstance(rollout, dict) else None
     return value if value and value > 0 else 1e-4
 

@@ -23,6 +23,7 @@ SHORT = [
     "data.train_per_domain=48",
     "data.heldout_per_domain=6",
     "eval.samples_per_problem=2",
+    "eval.every_steps=2",
     "checkpoint.every_steps=2",
     "curriculum.stages.sft.steps=3",
     "curriculum.stages.sft.updates_per_step=15",

@@ -36,7 +36,8 @@ def test_the_run_directory_keeps_its_contract(whole: Path) -> None:
         for when in ("eval_before", "eval_after"):
             assert set(stage[when]) == {"math", "code"}
             assert all(0 <= accuracy <= 1 for accuracy in stage[when].values())
-        assert (whole / "eval" / f"{stage['name']}.json").exists()
+        inside = json.loads((whole / "eval" / f"{stage['name']}.json").read_text()).get("steps", {})
+        assert list(inside) == [str(step) for step in range(2, stage["steps"], 2)]  # eval.every_steps=2
     checkpoint = whole / summary["checkpoint"]
     assert {"model.safetensors", "config.json", "tokenizer.json", "state.json"} <= {
         p.name for p in checkpoint.iterdir()
