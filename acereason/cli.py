@@ -108,16 +108,21 @@ def train(words: Sequence[str]) -> int:
         )
     if run_dir.exists() and not run_dir.is_dir():
         raise ConfigError(f"run_dir={run_dir}: is a file; choose another name= or run_dir=")
+    generated = run_dir / "data" if config.data.kind == "tiny" else None
+    if generated is not None and generated.exists():
+        raise ConfigError(
+            f"run_dir={run_dir}: already holds a folder data, where data=tiny writes; choose another run_dir="
+        )
     made = _missing_parents(run_dir)
     try:
-        if config.data.kind == "tiny":
-            _generate(config.data, config.seed, run_dir / "data")
+        if generated is not None:
+            _generate(config.data, config.seed, generated)
         from acereason import train as loop
 
         return loop.run(config)
     except (InputError, KeyboardInterrupt):
         if not holds_run(run_dir):
-            _take_back(run_dir, made)
+            _take_back(generated, made)
         raise
 
 
@@ -126,11 +131,15 @@ def _missing_parents(folder: Path) -> list[Path]:
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def _take_back(run_dir: Path, made: Sequence[Path]) -> None:
-    """Removes what was written for a run whose input turned out to be wrong before it had begun."""
-    shutil.rmtree(run_dir / "data", ignore_errors=True)
+def _take_back(generated: Path | None, made: Sequence[Path]) -> None:
+    """Removes what was written for a run whose input turned out to be wrong before it had begun, and nothing else."""
+    from acereason.tracking.files import LOCK
+
+    if generated is not None:
+        shutil.rmtree(generated, ignore_errors=True)
     for folder in made:
         try:
+            (folder / LOCK).unlink(missing_ok=True)
             folder.rmdir()
         except OSError:
             return

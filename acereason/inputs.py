@@ -11,6 +11,7 @@ import numpy as np
 from acereason.config.schema import DataConfig, TrainRunConfig
 from acereason.errors import InputError
 from acereason.problems import Problem, SftRow, read_problems, read_sft_rows
+from acereason.replay import Replay
 from acereason.tokenizer import Tokenizer, load_tokenizer
 
 GENERATED = ("train.jsonl", "heldout.jsonl", "sft.jsonl")
@@ -70,9 +71,22 @@ def load_inputs(config: TrainRunConfig, run_dir: Path) -> Inputs:
             )
     _check_trainable(train, train_file, domains)
     sft_rows = read_sft_rows(sft_file) if "sft" in domains and sft_file is not None else []
+    for name, stage in config.curriculum.stages.items():
+        if stage.domain == "sft" and len(sft_rows) < stage.prompts_per_step:
+            raise InputError(
+                f"curriculum.stages.{name}.prompts_per_step={stage.prompts_per_step}, but {sft_file} holds "
+                f"{len(sft_rows)} rows: lower it or give more rows"
+            )
+        if stage.domain in by_domain and not any(problem.domain == stage.domain for problem in heldout):
+            raise InputError(
+                f"{heldout_file}: holds no {stage.domain} problem, but stage {name} trains on {stage.domain}: "
+                f"what is trained is also evaluated; add held-out problems of that domain"
+            )
     _check_disjoint(heldout, heldout_file, train, train_file)
     _check_disjoint(heldout, heldout_file, sft_rows, sft_file)
 
+    if config.train.replay is not None:
+        Replay(Path(config.train.replay)).check_recorded(config.curriculum)
     prompts: dict[str, np.ndarray] = {}
     used = [problem for problem in train if problem.domain in domains]
     for problem, path in [(p, train_file) for p in used] + [(p, heldout_file) for p in heldout]:

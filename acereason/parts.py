@@ -40,8 +40,6 @@ class Parts:
         self.replay = Replay(Path(config.train.replay)) if config.train.replay else None
         self.weights_version = 0
         self.engine_version = -1
-        # a program may use its whole budget and its worker may have to be replaced once
-        self.verify_timeout_s = 2 * (config.verifier.code_program_s + config.verifier.math_timeout_s) + 60
         self._probe = probe_tokens(inputs.tokenizer.vocab_size, config.rollout.probe_tokens, seed=0)
         self._stack = ExitStack()
 
@@ -146,4 +144,5 @@ class Parts:
             stop_token=self.tokenizer.stop_token,
             seed=self.config.seed,
         )
-        return evaluate(heldout, self.engines, self.verifiers, self.tokenizer.decode, self.verify_timeout_s)
+        limit = self.config.verifier.max_infra_error_share
+        return evaluate(heldout, self.engines, self.verifiers, self.tokenizer.decode, limit)

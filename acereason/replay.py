@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from acereason.config.schema import CurriculumConfig
 from acereason.errors import InputError
 from acereason.evaluation.sampling import Job, Judged, Timing
 from acereason.problems import Verdict
 from acereason.rollout.requests import Completion
+from acereason.tracking.files import recorded_rollouts
 from acereason.tracking.record import read_rollouts
 
 
@@ -19,6 +21,19 @@ class Replay:
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
+
+    def check_recorded(self, curriculum: CurriculumConfig) -> None:
+        """Raises `InputError` naming the first step of the curriculum's sampling stages that was not recorded."""
+        for name, stage in curriculum.stages.items():
+            if stage.domain == "sft":
+                continue
+            recorded = {step for step, _ in recorded_rollouts(self.run_dir, name)}
+            missing = next((step for step in range(1, stage.steps + 1) if step not in recorded), None)
+            if missing is not None:
+                raise InputError(
+                    f"train.replay={self.run_dir}: step {missing} of stage {name!r} was not recorded there "
+                    f"(rollouts.keep, or a run that ended earlier); lower curriculum.stages.{name}.steps"
+                )
 
     def judged(self, stage: str, stage_step: int, jobs: Sequence[Job]) -> tuple[list[Judged], Timing]:
         """The recorded answers to `jobs`. Raises `InputError` where this step was not recorded with these jobs."""

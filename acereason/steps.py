@@ -13,7 +13,7 @@ from acereason.algorithms.advantages import group_advantages
 from acereason.algorithms.batch import TrainSequence, UpdateStats
 from acereason.algorithms.losses import token_weights
 from acereason.errors import RunError
-from acereason.evaluation.sampling import Job, Judged, sample_and_judge
+from acereason.evaluation.sampling import Job, Judged, check_verifier_health, sample_and_judge
 from acereason.parts import Parts
 from acereason.problems import VERDICTS, Problem
 from acereason.recipe.sampler import EpochSampler
@@ -35,6 +35,10 @@ def sft_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler)
     rates = stage.learning_rates(stage_step)
     stats = parts.trainer.train(updates, rates, temperature=1.0)
     parts.weights_version += 1
+    if all(s.skipped for s in stats):
+        raise RunError(
+            f"stage {stage.name}, step {stage_step}: no update had a finite gradient; lower its learning rate"
+        )
     tokens = sum(s.response_tokens for s in stats)
     lengths = [len(s.tokens) - s.prompt_length for update in updates for s in update]
     seconds = time.monotonic() - start
@@ -57,15 +61,17 @@ def rl_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) 
     parts.sync_if_stale()  # after a resume or a hand-off; inside a stage the update below has done it
     problems = parts.train_problems(stage.config.domain)
     jobs = rollout_jobs(parts, stage, stage_step, [problems[i] for i in sampler.next(stage.config.prompts_per_step)])
-    staleness = parts.weights_version - parts.engine_version
+    synced = time.monotonic()
     if parts.replay is not None:
-        judged, timing = parts.replay.judged(stage.name, stage_step, jobs)
+        staleness, (judged, timing) = 0, parts.replay.judged(stage.name, stage_step, jobs)
     else:
-        judged, timing = sample_and_judge(
-            parts.engines, parts.verifiers, parts.tokenizer.decode, jobs, parts.verify_timeout_s
-        )
+        staleness = parts.weights_version - parts.engine_version
+        judged, timing = sample_and_judge(parts.engines, parts.verifiers, parts.tokenizer.decode, jobs)
 
     rewards, advantages = credit(judged, stage.config.group_size, parts.config.algorithm.advantage_eps)
+    parts.record.write_rollouts(
+        stage.name, stage_step, [rollout_row(j, a) for j, a in zip(judged, advantages.flat, strict=True)]
+    )
     check_verifier_health(judged, parts.config.verifier.max_infra_error_share)
     train_start = time.monotonic()
     stats = parts.trainer.train(
@@ -73,15 +79,13 @@ def rl_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) 
         stage.learning_rates(stage_step),
         temperature=stage.config.temperature,
     )[0]
+    if parts.replay is None:  # recorded log-probabilities are of the recorded run's weights
+        check_agreement(stats, parts.config.rollout.sync_tolerance)
     parts.weights_version += 0 if stats.skipped else 1
     sync_start = time.monotonic()
     probe = parts.sync_if_stale()
     end = time.monotonic()
-    check_agreement(stats, parts.config.rollout.sync_tolerance)
 
-    parts.record.write_rollouts(
-        stage.name, stage_step, [rollout_row(j, a) for j, a in zip(judged, advantages.flat, strict=True)]
-    )
     lengths = np.array([len(j.completion.tokens) for j in judged])
     metrics = {
         "reward/mean": float(np.nanmean(rewards)) if not np.isnan(rewards).all() else math.nan,
@@ -100,7 +104,7 @@ def rl_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler) 
         "time/rollout_s": timing.rollout_s,
         "time/verify_exposed_s": timing.verify_exposed_s,
         "time/train_s": sync_start - train_start,
-        "time/sync_s": end - sync_start,
+        "time/sync_s": (synced - start) + (end - sync_start),
         "throughput/tokens_per_s": float(lengths.sum()) / (end - start),
     }
     if probe is not None:
@@ -166,21 +170,10 @@ def sequences_of(
     ]
 
 
-def check_verifier_health(judged: Sequence[Judged], limit: float) -> None:
-    """Raises `RunError` where too many verdicts are the verifier's own failures."""
-    failed = [j for j in judged if j.verdict.verdict == "infra_error"]
-    if len(failed) > limit * len(judged):
-        raise RunError(
-            f"the verifiers failed on {len(failed)} of {len(judged)} responses (limit "
-            f"verifier.max_infra_error_share={limit}); the first: {failed[0].job.request.id}: "
-            f"{failed[0].verdict.detail}"
-        )
-
-
 def check_agreement(stats: UpdateStats, tolerance: float) -> None:
-    """Raises `RunError` where trainer and engine disagree on the tokens just sampled."""
-    gap = stats.logprob_abs_diff_max
-    if gap is not None and not gap <= tolerance:
+    """Raises `RunError` where trainer and engine disagree on the tokens just sampled, or one gave no number."""
+    gap, mean = stats.logprob_abs_diff_max, stats.logprob_abs_diff_mean
+    if gap is not None and mean is not None and not (gap <= tolerance and mean <= tolerance):
         raise RunError(
             f"trainer and engine differ by {gap:.3g} in the log-probability of a sampled token, more than "
             f"rollout.sync_tolerance={tolerance}: they do not hold the same weights or compute another softmax"

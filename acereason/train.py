@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from acereason.config.compose import to_yaml
-from acereason.config.schema import TrainRunConfig
-from acereason.errors import AceReasonError, RunError
+from acereason.config.schema import ResumeConfig, TrainRunConfig
+from acereason.errors import AceReasonError, InputError, RunError
 from acereason.inputs import Inputs, load_inputs
 from acereason.interrupt import Interrupt
 from acereason.parts import Parts
@@ -20,9 +20,9 @@ from acereason.recipe.sampler import EpochSampler
 from acereason.recipe.stages import Stage, stages_of
 from acereason.steps import rl_step, sft_step
 from acereason.summary import write_summary
-from acereason.tracking.files import write_bytes
+from acereason.tracking.files import CONFIG, REPORT, holds_run, run_state, write_bytes
 from acereason.tracking.live import LiveView
-from acereason.tracking.manifest import record_resume, write_manifest
+from acereason.tracking.manifest import check_same_data, record_resume, write_manifest
 from acereason.tracking.record import RunRecord, read_eval
 from acereason.tracking.report import write_report
 from acereason.tracking.time_left import PlannedStage
@@ -34,56 +34,69 @@ COMPLETED, STOPPED, FAILED = "completed", "stopped", "failed"
 def run(config: TrainRunConfig) -> int:
     """Trains from the beginning into `config.run_dir`. Returns the exit code: 0, or 130 when stopped by Ctrl-C."""
     assert config.run_dir is not None
+    started = time.monotonic()
     run_dir = Path(config.run_dir)
     inputs = load_inputs(config, run_dir)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    text = to_yaml(config)
-    write_bytes(run_dir / "config.yaml", text.encode())
-    parents = [Path(config.model.path)] if config.model.path else []
-    write_manifest(run_dir, text, inputs.files, parents)
-    return _train(config, inputs, RunState(), None)
+    with RunRecord(run_dir, config.rollouts.keep) as record:
+        if holds_run(run_dir):
+            raise InputError(f"{run_dir} already holds a run; continue it with `acereason resume {run_dir}`")
+        text = to_yaml(config)
+        write_manifest(run_dir, text, inputs.files, [Path(config.model.path)] if config.model.path else [])
+        write_bytes(run_dir / CONFIG, text.encode())  # last: with it the folder holds a run
+        return _train(config, inputs, record, RunState(), None, started)
 
 
 def resume(run_dir: Path, config: TrainRunConfig) -> int:
     """Continues an interrupted run from its newest whole checkpoint, or from the beginning where there is none."""
+    started = time.monotonic()
     config = dataclasses.replace(config, run_dir=str(run_dir))
+    if run_state(run_dir) == COMPLETED:
+        print(f"{run_dir} is completed: nothing to resume; the report is {run_dir / REPORT}")
+        return 0
     inputs = load_inputs(config, run_dir)
-    found = Checkpoints(run_dir, config.checkpoint.keep_last).newest()
-    folder, state = found if found is not None else (None, RunState())
-    write_bytes(run_dir / "config.yaml", to_yaml(config).encode())  # what is overridden once stays so
-    record_resume(run_dir, state.step)
-    return _train(config, inputs, state, folder)
+    with RunRecord(run_dir, config.rollouts.keep) as record:
+        check_same_data(run_dir, inputs.files)
+        found = Checkpoints(run_dir, config.checkpoint.keep_last).newest()
+        folder, state = found if found is not None else (None, RunState())
+        kept = dataclasses.replace(config, resume=ResumeConfig(exact=True))  # what else is overridden once stays so
+        write_bytes(run_dir / CONFIG, to_yaml(kept).encode())
+        record_resume(run_dir, state.step)
+        return _train(config, inputs, record, state, folder, started)
 
 
-def _train(config: TrainRunConfig, inputs: Inputs, state: RunState, folder: Path | None) -> int:
+def _train(
+    config: TrainRunConfig, inputs: Inputs, record: RunRecord, state: RunState, folder: Path | None, started: float
+) -> int:
     """The loop inside its record: whatever happens in it, the summary and the report are written."""
-    assert config.run_dir is not None
-    run_dir = Path(config.run_dir)
+    run_dir = record.run_dir
     stages = stages_of(config.curriculum)
     status, error = FAILED, None
-    with RunRecord(run_dir, config.rollouts.keep) as record:
-        record.truncate_after(state.step)
-        name = config.name or run_dir.name
-        done = {stage.name: min(stage.config.steps, max(0, state.step - stage.first_step)) for stage in stages}
-        plan = [PlannedStage(s.name, s.config.domain, s.config.steps, done[s.name]) for s in stages]
-        live = LiveView(config.tracking.live, plan, name)
-        mirror: WandbMirror | None = None
+    record.truncate_after(state.step)
+    name = config.name or run_dir.name
+    done = {stage.name: min(stage.config.steps, max(0, state.step - stage.first_step)) for stage in stages}
+    plan = [PlannedStage(s.name, s.config.domain, s.config.steps, done[s.name]) for s in stages]
+    live = LiveView(config.tracking.live, plan, name)
+    mirror: WandbMirror | None = None
+    try:
+        with Interrupt() as interrupt, Parts(config, inputs, record) as parts:
+            # after Ray, since whatever starts while Ray starts also ends with it
+            mirror = WandbMirror(config.tracking.wandb, run_dir, name, dataclasses.asdict(config), state.step > 0)
+            state.wall_s += time.monotonic() - started
+            status = Loop(config, parts, live, mirror, interrupt, stages, state, folder).run()
+    except KeyboardInterrupt:
+        status = STOPPED
+    except Exception as raised:
+        error = str(raised) if isinstance(raised, AceReasonError) else f"{type(raised).__name__}: {raised}"
+        raise
+    finally:
+        live.close()
+        write_summary(record, stages, state, status, error)
+        if mirror is not None:
+            mirror.finish(exit_code=1 if status == FAILED else 0)
         try:
-            with Interrupt() as interrupt, Parts(config, inputs, record) as parts:
-                # after Ray, since whatever starts while Ray starts also ends with it
-                mirror = WandbMirror(config.tracking.wandb, run_dir, name, dataclasses.asdict(config), state.step > 0)
-                status = Loop(config, parts, live, mirror, interrupt, stages, state, folder).run()
-        except KeyboardInterrupt:
-            status = STOPPED
-        except Exception as raised:
-            error = str(raised) if isinstance(raised, AceReasonError) else f"{type(raised).__name__}: {raised}"
-            raise
-        finally:
-            live.close()
-            write_summary(record, stages, state, status, error)
-            if mirror is not None:
-                mirror.finish(exit_code=0 if status == COMPLETED else 1)
             print(f"{status}; the report is {write_report(run_dir)}", flush=True)
+        except Exception as problem:  # the run is what it is, with or without its picture
+            print(f"{status}; its report could not be written: {type(problem).__name__}: {problem}", flush=True)
     return 130 if status == STOPPED else 0
 
 
@@ -103,6 +116,7 @@ class Loop:
     ) -> None:
         self.config, self.parts, self.live, self.mirror, self.interrupt = config, parts, live, mirror, interrupt
         self.stages, self.state, self.folder = stages, state, folder
+        self.saved_step = state.step
         self.clock = time.monotonic()  # up to here, time is booked in `state`
         self.checkpoint_s = 0.0  # of the checkpoint after the last logged step, booked with the next one
 
@@ -117,14 +131,13 @@ class Loop:
         return COMPLETED
 
     def run_stage(self, stage: Stage) -> bool:
-        """One stage, from wherever it stands. False where the user asked to stop."""
+        """One stage, from wherever it stands. False where the user asked to stop: nothing new begins then."""
         sampler = self.enter(stage)
         self.live.start_stage(stage.name, stage.config.domain, stage.config.steps, self.state.stage_step)
-        self.evaluate(stage, "before")
+        if not self.interrupt.requested:
+            self.evaluate(stage, "before")
         take_step = sft_step if stage.is_sft else rl_step
-        while self.state.stage_step < stage.config.steps:
-            if self.interrupt.requested:
-                return False
+        while self.state.stage_step < stage.config.steps and not self.interrupt.requested:
             begun = time.monotonic()
             step = self.state.stage_step + 1
             metrics = take_step(self.parts, stage, step, sampler)
@@ -135,8 +148,12 @@ class Loop:
             if not last and self.config.eval.every_steps and step % self.config.eval.every_steps == 0:
                 metrics["time/eval_s"] = self.evaluate(stage, step)
             self.log(stage, metrics)
-            if last or self.interrupt.requested or step % self.config.checkpoint.every_steps == 0:
+            if last or step % self.config.checkpoint.every_steps == 0:
                 self.save()
+        if self.interrupt.requested:
+            if self.state.step > self.saved_step:
+                self.save()
+            return False
         self.evaluate(stage, "after")
         return True
 
@@ -182,6 +199,7 @@ class Loop:
     def save(self) -> None:
         begun = time.monotonic()
         self.parts.save(self.state)
+        self.saved_step = self.state.step
         self.checkpoint_s = time.monotonic() - begun
 
     def log(self, stage: Stage, metrics: dict[str, object]) -> None:

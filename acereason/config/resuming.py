@@ -14,8 +14,10 @@ FREE = (
     "tracking.",
     "checkpoint.",
     "rollouts.",
-    "verifier.",
-    "eval.",
+    "verifier.workers",
+    "verifier.queue",
+    "verifier.max_infra_error_share",
+    "eval.every_steps",
     "resume.",
     "cluster.name",
     "cluster.ray_address",
@@ -30,7 +32,8 @@ FREE = (
     "data.sft",
     "run_dir",
 )
-INEXACT = ("cluster.", "rollout.")  # the same mathematics in another order of summation
+# The same mathematics in another order of summation, or limits that may turn a verdict.
+INEXACT = ("cluster.", "rollout.", "verifier.")
 
 
 def leaves(plain: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -195,6 +195,11 @@ def _stage(key: str, stage: StageConfig, config: TrainRunConfig) -> Iterator[str
                 f"{key}.updates_per_step={stage.updates_per_step}: must be 1 for RL, strictly on-policy as in the paper"
                 f"; other values are not built, see {BOUNDARIES}"
             )
+        if stage.top_p != 1:
+            yield (
+                f"{key}.top_p={stage.top_p:g}: must be 1 for RL: the engine's log-probabilities are those after the "
+                "cut, the trainer's those of the whole softmax, and the two would not agree"
+            )
     ranks = config.cluster.trainer.data_parallel
     if stage.group_size >= 1 and stage.prompts_per_step * stage.group_size < ranks:
         yield (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from acereason.evaluation.sampling import Job, Judged, sample_and_judge
+from acereason.evaluation.sampling import Job, Judged, check_verifier_health, sample_and_judge
 from acereason.evaluation.statistics import avg_at_k
 from acereason.problems import Problem
 from acereason.rollout.client import RolloutEngines
@@ -55,10 +55,14 @@ def evaluate(
     engines: RolloutEngines,
     verifiers: VerifierPool,
     decode: Callable[[Sequence[int]], str],
-    verify_timeout_s: float,
+    max_infra_error_share: float,
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy by domain with the engine's present weights; keys as in `eval/<stage>.json`."""
-    judged, _ = sample_and_judge(engines, verifiers, decode, heldout.jobs(), verify_timeout_s)
+    """Accuracy by domain with the engine's present weights; keys as in `eval/<stage>.json`.
+
+    Raises `RunError` where the verifiers failed on more than `max_infra_error_share` of the responses.
+    """
+    judged, _ = sample_and_judge(engines, verifiers, decode, heldout.jobs())
+    check_verifier_health(judged, max_infra_error_share)
     by_domain: dict[str, list[Judged]] = defaultdict(list)
     for result in judged:
         by_domain[result.job.problem.domain].append(result)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from acereason.errors import DeadlineError
+from acereason.errors import DeadlineError, RunError
 from acereason.problems import Problem, Verdict
 from acereason.rollout.client import RolloutEngines
 from acereason.rollout.requests import Completion, Request
@@ -51,12 +51,11 @@ def sample_and_judge(
     verifiers: VerifierPool,
     decode: Callable[[Sequence[int]], str],
     jobs: Sequence[Job],
-    verify_timeout_s: float,
 ) -> tuple[list[Judged], Timing]:
     """Samples and judges all jobs; results are in the order of `jobs`.
 
     A response that reached its length limit has not ended, so it has no answer: it is `no_answer` without being
-    judged (RECIPE: 0 unless masked). Raises `DeadlineError` where no verdict arrives for `verify_timeout_s`.
+    judged (RECIPE: 0 unless masked). Raises `DeadlineError` where no verdict arrives for `verifiers.longest_wait_s`.
     """
     by_id = {job.request.id: job for job in jobs}
     completions: dict[str, Completion] = {}
@@ -64,6 +63,9 @@ def sample_and_judge(
     verdicts: dict[str, Verdict] = {}
     start = time.monotonic()
     for completion in engines.generate([job.request for job in jobs]):
+        if completion is None:  # nothing has finished for a moment: keep the verifiers supplied
+            verdicts.update(verifiers.poll(0.0))
+            continue
         completions[completion.id] = completion
         texts[completion.id] = decode(completion.tokens.tolist())
         if completion.finish_reason == "length":
@@ -79,7 +81,7 @@ def sample_and_judge(
         verdicts.update(arrived)
         now = time.monotonic()
         progress = now if arrived else progress
-        if now - progress > verify_timeout_s:
+        if now - progress > verifiers.longest_wait_s:
             waiting = next(key for key in by_id if key not in verdicts)
             raise DeadlineError(
                 f"no verdict for {now - progress:.0f} s; {len(by_id) - len(verdicts)} responses are waiting, among "
@@ -87,3 +89,14 @@ def sample_and_judge(
             )
     judged = [Judged(job, completions[key], texts[key], verdicts[key]) for key, job in by_id.items()]
     return judged, Timing(sampled - start, time.monotonic() - sampled)
+
+
+def check_verifier_health(judged: Sequence[Judged], limit: float) -> None:
+    """Raises `RunError` where too many verdicts are the verifier's own failures."""
+    failed = [j for j in judged if j.verdict.verdict == "infra_error"]
+    if len(failed) > limit * len(judged):
+        raise RunError(
+            f"the verifiers failed on {len(failed)} of {len(judged)} responses (limit "
+            f"verifier.max_infra_error_share={limit}); the first: {failed[0].job.request.id}: "
+            f"{failed[0].verdict.detail}"
+        )

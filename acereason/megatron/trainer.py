@@ -59,9 +59,8 @@ class Updater:
         steps = []
         for update, learning_rate, row in zip(updates, learning_rates, sums, strict=True):
             self._check(update)
-            mine = split_over_ranks([len(s.tokens) for s in update], self._layout.data_parallel)[self._place.data]
-            in_loss = [i for i in mine if update[i].in_loss]
-            others = [i for i in mine if not update[i].in_loss]
+            # Each kind is balanced over the ranks by itself: a backward costs twice a forward.
+            in_loss, others = (self._mine(update, kind) for kind in (True, False))
             self._collect(self._run(update, others, temperature, backward=False), row)
             if not any(sequence.in_loss for sequence in update):
                 steps.append((0.0, True))
@@ -75,6 +74,12 @@ class Updater:
             _stats(update, row, grad_norm, skipped)
             for update, row, (grad_norm, skipped) in zip(updates, sums, steps, strict=True)
         ]
+
+    def _mine(self, update: Sequence[TrainSequence], in_loss: bool) -> list[int]:
+        """This data-parallel rank's share of the sequences that are, or are not, in the loss."""
+        kind = [index for index, sequence in enumerate(update) if sequence.in_loss == in_loss]
+        shares = split_over_ranks([len(update[index].tokens) for index in kind], self._layout.data_parallel)
+        return [kind[place] for place in shares[self._place.data]]
 
     def logprobs(self, sequences: Sequence[TrainSequence], temperature: float) -> dict[int, NDArray[np.float32]]:
         """Log-probabilities [response] of this rank's sequences by index; empty on ranks that do not report."""

@@ -40,10 +40,14 @@ class RunState:
     @classmethod
     def load(cls, folder: Path) -> RunState:
         """Reads `state.json`. Raises `RunError` on a field that it does not know or misses."""
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        try:
+            state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{folder / STATE_FILE}: cannot be read ({error})") from None
         known = {item.name for item in fields(cls)}
-        if set(state) != known:
-            raise RunError(f"{folder / STATE_FILE}: fields {sorted(set(state) ^ known)} do not fit this version")
+        if not isinstance(state, dict) or set(state) != known:
+            found = sorted(state) if isinstance(state, dict) else state
+            raise RunError(f"{folder / STATE_FILE}: expected the fields {sorted(known)}, found {found}")
         return cls(**state)
 
 
@@ -65,8 +69,9 @@ class Checkpoints:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         yield aside
+        _make_durable(aside)
         if target.exists():  # left by a run that was resumed from before this step
-            shutil.rmtree(target)
+            self._discard(target)
         os.replace(aside, target)
 
     def of_stage(self, stage: str) -> list[Path]:
@@ -74,18 +79,43 @@ class Checkpoints:
         return sorted(path for path in (self.root / stage).glob("step_*") if (path / STATE_FILE).exists())
 
     def newest(self) -> tuple[Path, RunState] | None:
-        """The whole checkpoint with the most steps, over all stages."""
-        found = [(path, RunState.load(path)) for stage in self._stages() for path in self.of_stage(stage)]
+        """The whole checkpoint with the most steps, over all stages; one whose state cannot be read is passed over.
+
+        Raises `RunError` where there are checkpoints and none can be read.
+        """
+        found: list[tuple[Path, RunState]] = []
+        damaged: list[str] = []
+        for path in (path for stage in self._stages() for path in self.of_stage(stage)):
+            try:
+                found.append((path, RunState.load(path)))
+            except RunError as error:
+                damaged.append(str(error))
+        if damaged and not found:
+            raise RunError("no checkpoint can be read: " + "; ".join(damaged))
         return max(found, key=lambda pair: pair[1].step) if found else None
 
     def prune(self, stage: str) -> None:
         """Removes all but the last `keep_last` checkpoints of a stage, and what a kill left half written."""
         for path in self.of_stage(stage)[: -self.keep_last]:
-            doomed = path.with_name(f".{path.name}.doomed")
-            os.replace(path, doomed)  # first out of sight, so that a kill never leaves half a checkpoint in place
-            shutil.rmtree(doomed, ignore_errors=True)
+            self._discard(path)
         for rest in (self.root / stage).glob(".step_*"):
             shutil.rmtree(rest, ignore_errors=True)
 
+    def _discard(self, path: Path) -> None:
+        doomed = path.with_name(f".{path.name}.doomed")
+        shutil.rmtree(doomed, ignore_errors=True)
+        os.replace(path, doomed)  # first out of sight, so that a kill never leaves half a checkpoint in place
+        shutil.rmtree(doomed, ignore_errors=True)
+
     def _stages(self) -> list[str]:
         return [path.name for path in self.root.iterdir() if path.is_dir()] if self.root.exists() else []
+
+
+def _make_durable(folder: Path) -> None:
+    """Files and folders below `folder` are on the disk when this returns."""
+    for path in [*folder.rglob("*"), folder]:
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acereason.config.schema import CurriculumConfig, OptimizerConfig, StageConfig
 
@@ -13,12 +13,14 @@ class Stage:
 
     `parent` is the stage whose final checkpoint it starts from; None for the model's own initial weights.
     `first_update` is its position in the learning-rate schedule: above 0 only where the hand-off says `continue`.
+    `schedule_updates` is the length of that schedule, which stages that continue one another share.
     """
 
     name: str
     index: int
     parent: str | None
     first_update: int
+    schedule_updates: int
     first_step: int  # steps of the run before this stage
     config: StageConfig
 
@@ -35,8 +37,7 @@ class Stage:
         """Learning rate of every update of one step (1-based)."""
         count = self.config.updates_per_step
         start = self.first_update + (stage_step - 1) * count
-        total = self.first_update + self.config.steps * count
-        return [learning_rate(self.config.optimizer, start + i, total) for i in range(count)]
+        return [learning_rate(self.config.optimizer, start + i, self.schedule_updates) for i in range(count)]
 
 
 def stages_of(curriculum: CurriculumConfig) -> list[Stage]:
@@ -48,13 +49,18 @@ def stages_of(curriculum: CurriculumConfig) -> list[Stage]:
         parent = config.parent or (stages[-1].name if stages else None)
         first_update = 0
         if parent is not None and config.handoff.lr == "continue":
-            before = by_name[parent]
-            first_update = before.first_update + before.config.steps * before.config.updates_per_step
-        stage = Stage(name, index, parent, first_update, steps, config)
+            first_update = by_name[parent].schedule_updates
+        end = first_update + config.steps * config.updates_per_step
+        stage = Stage(name, index, parent, first_update, end, steps, config)
         steps = stage.last_step
         stages.append(stage)
         by_name[name] = stage
-    return stages
+    for stage in reversed(stages):  # a schedule is as long as the last stage that continues it
+        if stage.parent is not None and stage.config.handoff.lr == "continue":
+            before = by_name[stage.parent]
+            length = max(before.schedule_updates, by_name[stage.name].schedule_updates)
+            by_name[before.name] = replace(before, schedule_updates=length)
+    return list(by_name.values())
 
 
 def longest_response(curriculum: CurriculumConfig) -> int:

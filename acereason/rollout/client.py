@@ -12,6 +12,8 @@ from acereason.rollout.environment import engine_environment
 from acereason.rollout.requests import Completion, Request
 from acereason.runtime.cluster import Actor, Call, Cluster, gather, interleave
 
+TICK_S = 0.1  # so often the caller of `generate` can do something else while no response finishes
+
 
 class RolloutEngines:
     """`cluster.engine.engines` vLLM engines, each in an actor of its own."""
@@ -54,8 +56,8 @@ class RolloutEngines:
             [engine.started for engine in self._engines], self._config.start_timeout_s, "the rollout engines to start"
         )
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """Sample all `requests`; yields each completion as it finishes.
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion | None]:
+        """Sample all `requests`; yields each completion as it finishes, and None after `TICK_S` in which none did.
 
         Engine k of n takes requests k, k + n, ...: which engine serves a request, and among which
         neighbours, depends on the requests alone. Raises DeadlineError when no engine finishes a response
@@ -64,8 +66,11 @@ class RolloutEngines:
         count = len(self._engines)
         parts = [list(requests[index::count]) for index in range(count)]
         streams = [engine.stream("generate", part) for engine, part in zip(self._engines, parts, strict=True) if part]
-        for _, completions in interleave(streams, self._config.step_timeout_s, "the next response"):
-            yield from completions
+        for index, completions in interleave(streams, self._config.step_timeout_s, "the next response", TICK_S):
+            if index is None:
+                yield None
+            else:
+                yield from completions
 
     def load_weights(self, exports: Sequence[Call]) -> None:
         """Give every engine the same weights.

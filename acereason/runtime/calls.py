@@ -71,17 +71,27 @@ def gather(calls: Sequence[Call], timeout_s: float, what: str) -> list[Any]:
     return [values[call.ref] for call in calls]
 
 
-def interleave(streams: Sequence[Stream], timeout_s: float, what: str) -> Iterator[tuple[int, Any]]:
+def interleave(
+    streams: Sequence[Stream], timeout_s: float, what: str, tick_s: float | None = None
+) -> Iterator[tuple[int | None, Any]]:
     """(index of the stream, item) as items come, until all streams have ended.
+
+    With `tick_s`, (None, None) whenever nothing came for that long, so that the caller can do something else.
 
     Raises DeadlineError when nothing comes from any stream for `timeout_s` seconds, RunError when an
     actor or its generator failed.
     """
     running = {stream.generator: index for index, stream in enumerate(streams)}
+    progress = time.monotonic()
     while running:
-        done, _ = ray.wait(list(running), num_returns=1, timeout=timeout_s)
+        left = max(0.0, timeout_s - (time.monotonic() - progress))
+        done, _ = ray.wait(list(running), num_returns=1, timeout=left if tick_s is None else min(left, tick_s))
         if not done:
-            raise _missed(what, timeout_s, [streams[index].origin for index in running.values()])
+            if time.monotonic() - progress >= timeout_s:
+                raise _missed(what, timeout_s, [streams[index].origin for index in running.values()])
+            yield None, None
+            continue
+        progress = time.monotonic()
         for generator in done:
             index = running[generator]
             try:

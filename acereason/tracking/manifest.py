@@ -55,6 +55,19 @@ def write_manifest(
     return manifest
 
 
+def check_same_data(run_dir: Path, data_files: Iterable[Path]) -> None:
+    """Raises `InputError` where a data file is not, byte for byte, what the run began with."""
+    began = (files.read_json(Path(run_dir) / files.MANIFEST) or {}).get("data")
+    if began is None:  # killed before the manifest was written: nothing was sampled either
+        return
+    for path in data_files:
+        if file_sha256(Path(path)) not in began.values():
+            raise InputError(
+                f"{path}: is not the file that the run in {run_dir} began with (sha256 in {files.MANIFEST}); "
+                f"put the old one back, or start a new run"
+            )
+
+
 def record_resume(run_dir: Path, step: int) -> None:
     """Adds to the manifest that the run went on from the checkpoint of `step`, and with which code."""
     path = Path(run_dir) / files.MANIFEST

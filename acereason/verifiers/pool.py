@@ -84,6 +84,11 @@ class VerifierPool:
             self._workers.append(self._start_worker(index))
 
     @property
+    def longest_wait_s(self) -> float:
+        """Seconds without any verdict after which something is wrong that replacing a worker has not mended."""
+        return (_ATTEMPTS + 1) * self._longest_job_s()
+
+    @property
     def outstanding(self) -> int:
         """Responses submitted whose verdicts no `poll` has returned yet."""
         return len(self._keys)

@@ -54,3 +54,15 @@ def test_unknown_state_fields_are_refused(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"stage": "a", "surprise": 1}')
     with pytest.raises(RunError, match="surprise"):
         RunState.load(tmp_path)
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep_last=2)
+    write(checkpoints, "a", 5, 5)
+    write(checkpoints, "a", 10, 10)
+    (checkpoints.folder("a", 10) / "state.json").write_text("")
+    found = checkpoints.newest()
+    assert found is not None and found[1].step == 5
+    (checkpoints.folder("a", 5) / "state.json").write_text("[]")
+    with pytest.raises(RunError, match="no checkpoint can be read"):
+        checkpoints.newest()

@@ -65,12 +65,15 @@ def test_parents_follow_the_order_unless_named() -> None:
 
 def test_continued_schedule_goes_on_where_the_parent_ended() -> None:
     carry = HandoffConfig(optimizer="carry", lr="continue")
-    stages = stages_of(CurriculumConfig("c", 8, {"a": stage(), "b": stage(handoff=carry)}))
-    assert stages[1].first_update == 10
-    # position 10 of 20: past the warm-up of 4 updates, 10 remaining is where the decay begins
+    stages = stages_of(CurriculumConfig("c", 8, {"a": stage(), "b": stage(handoff=carry), "c": stage()}))
+    assert [s.first_update for s in stages] == [0, 10, 0]
+    # one schedule of 20 updates over a and b: warm-up over its first 4, decay over its last 10; c has its own of 10
+    assert [s.schedule_updates for s in stages] == [20, 20, 10]
+    assert stages[0].learning_rates(1) == [0.25]
+    assert stages[0].learning_rates(10) == [1.0]
     assert stages[1].learning_rates(1) == [1.0]
     assert stages[1].learning_rates(10) == pytest.approx([0.1 + 0.9 * 1 / 10])
-    assert stages[0].learning_rates(1) == [0.5]
+    assert stages[2].learning_rates(1) == [0.5]
 
 
 def test_updates_of_one_step_have_rates_of_their_own() -> None:
