@@ -97,6 +97,20 @@ def test_bad_rows_stop_the_run_and_take_back_what_was_written(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"]
 
 
+def test_taking_back_touches_nothing_that_was_there(tmp_path: Path) -> None:
+    mine = tmp_path / "exp" / "data" / "notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("keep me")
+    bad = tmp_path / "exp" / "data" / "bad.jsonl"
+    bad.write_text('{"id": "a"}\n')
+    words = ["data=jsonl", f"data.train={bad}", f"data.heldout={bad}", "curriculum=two_steps", "run_dir=exp"]
+    assert command(tmp_path, "train", *words, "curriculum.max_prompt_length=100").returncode == 2
+    assert mine.read_text() == "keep me" and bad.exists()
+    done = command(tmp_path, "train", "run_dir=exp")  # data=tiny would write into that folder
+    assert done.returncode == 2 and "run_dir=" in done.stderr and "data" in done.stderr
+    assert sorted(path.name for path in mine.parent.iterdir()) == ["bad.jsonl", "notes.txt"]
+
+
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["--version"], ["train", "--help"], ["train", "--cfg", "job", "--resolve"], ["-sc", "query=bash"]],

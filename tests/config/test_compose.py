@@ -140,7 +140,7 @@ def test_a_wrong_override_is_one_line_with_its_remedy(override: str, said: list[
     [
         ("model/tiny.yaml", "hidden_size: 64", "hiden_size: 64", ["model/tiny.yaml", "hiden_size", "'hidden_size'"]),
         ("stage/math.yaml", "group_size:", "groupsize:", ["groupsize", "'group_size'"]),
-        ("curriculum/tiny.yaml", "    steps: 15", "    stepz: 15", ["curriculum/tiny.yaml", "stepz", "'steps'"]),
+        ("curriculum/tiny.yaml", "    steps: 12", "    stepz: 12", ["curriculum/tiny.yaml", "stepz", "'steps'"]),
         ("train.yaml", "  every_steps: 5", "  every_step: 5", ["train.yaml", "every_step", "'every_steps'"]),
         ("tracking/default.yaml", "mode: offline", "mod: offline", ["tracking/default.yaml", "mod", "'mode'"]),
         (

@@ -70,6 +70,7 @@ def test_shipped_configurations_break_no_rule() -> None:
         ([f"{MATH}.group_size=1"], [f"{MATH}.group_size=1", "at least 2"]),
         ([f"{SFT}.group_size=8"], [f"{SFT}.group_size=8", "must be 1"]),
         ([f"{MATH}.updates_per_step=4"], [f"{MATH}.updates_per_step=4", "on-policy", "docs/boundaries.md"]),
+        ([f"{MATH}.top_p=0.9"], [f"{MATH}.top_p=0.9", "must be 1"]),
         ([f"{MATH}.parent=math_2"], [f"{MATH}.parent=math_2", "before it"]),
         ([f"{MATH}.parent=stf"], [f"{MATH}.parent=stf", "sft"]),
         ([f"{SFT}.parent=math_1"], [f"{SFT}.parent=math_1", "parent=null"]),
@@ -216,9 +217,16 @@ def test_what_a_resumed_run_may_change() -> None:
         changed(config, "tracking.live=false", "verifier.workers=1", "cluster.step_timeout_s=9", "rollouts.keep=3")
         == ""
     )
-    message = changed(config, "cluster.trainer.threads=1")
-    assert "cluster.trainer.threads=1" in message and "started with 2" in message and "resume.exact=false" in message
-    assert changed(config, "cluster.trainer.threads=1", "resume.exact=false") == ""
-    for override in ("seed=5", f"{MATH}.steps=99", "model.rope_theta=3", "algorithm.aggregation=group"):
+    message = changed(config, "cluster.trainer.threads=2")
+    assert "cluster.trainer.threads=2" in message and "started with 1" in message and "resume.exact=false" in message
+    assert changed(config, "cluster.trainer.threads=2", "resume.exact=false") == ""
+    assert "resume.exact=false" in changed(config, "verifier.code_cpu_s=3")  # a limit may turn a verdict
+    for override in (
+        "eval.samples_per_problem=8",
+        "seed=5",
+        f"{MATH}.steps=99",
+        "model.rope_theta=3",
+        "algorithm.aggregation=group",
+    ):
         message = changed(config, override, "resume.exact=false")
         assert override in message and "start another run" in message
