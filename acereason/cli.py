@@ -94,6 +94,7 @@ def train(words: Sequence[str]) -> int:
         return multirun.run(options.overrides, Path.cwd())
 
     from acereason.config.compose import compose_train
+    from acereason.config.folders import check_can_be_made
     from acereason.config.paths import placed
     from acereason.config.rules import check
     from acereason.tracking.files import holds_run
@@ -101,17 +102,16 @@ def train(words: Sequence[str]) -> int:
     config = placed(compose_train(options.overrides), Path.cwd())
     check(config)
     run_dir = Path(str(config.run_dir))
+    check_can_be_made("run_dir", run_dir)
     if holds_run(run_dir):
         raise ConfigError(
             f"run_dir={run_dir}: already holds a run; continue it with `acereason resume {run_dir}`, "
             "or choose another name= or run_dir="
         )
-    if run_dir.exists() and not run_dir.is_dir():
-        raise ConfigError(f"run_dir={run_dir}: is a file; choose another name= or run_dir=")
     generated = run_dir / "data" if config.data.kind == "tiny" else None
-    if generated is not None and generated.exists():
+    if generated is not None and os.path.lexists(generated):
         raise ConfigError(
-            f"run_dir={run_dir}: already holds a folder data, where data=tiny writes; choose another run_dir="
+            f"run_dir={run_dir}: already holds a file or folder data, where data=tiny writes; choose another run_dir="
         )
     made = _missing_parents(run_dir)
     try:
@@ -229,6 +229,7 @@ def data(words: Sequence[str]) -> int:
     if options.cfg:
         return _show("data", options)
     from acereason.config.compose import compose_generate
+    from acereason.config.folders import check_can_be_made
     from acereason.config.rules import single_values
 
     config = compose_generate(options.overrides)
@@ -238,7 +239,8 @@ def data(words: Sequence[str]) -> int:
     if faults:
         raise ConfigError("\n".join(faults))
     out = Path(config.out).expanduser()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    check_can_be_made("out", out)
+    if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out={config.out}: already exists and is not an empty folder; choose another")
     _generate(config.data, config.seed, out)
     print(out)
@@ -349,8 +351,9 @@ def dispatch(words: Sequence[str]) -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The entry point: prints an `AceReasonError` as its message and returns the exit code."""
+    words_given = list(sys.argv[1:] if words is None else words)
     try:
-        return dispatch(list(sys.argv[1:] if words is None else words))
+        return dispatch(words_given)
     except AceReasonError as error:
         if os.environ.get(TRACEBACK) == "1":
             raise
@@ -360,9 +363,14 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("acereason: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `acereason train --cfg job | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `acereason train --cfg job | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        print(f"acereason: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        return 1 if words_given[:1] in (["train"], ["resume"]) else 2
 
 
 if __name__ == "__main__":

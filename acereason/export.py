@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from acereason.config.folders import check_can_be_made
 from acereason.errors import InputError
 
 WEIGHTS = "*.safetensors"
@@ -30,7 +31,8 @@ def export(source: str | Path, target: str | Path) -> list[str]:
     aside and renamed. Returns the names copied. Raises `InputError`.
     """
     folder, out = weights_folder(Path(source)), Path(target)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    check_can_be_made("OUT", out.absolute().parent)
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: already exists and is not an empty folder; choose another place for the export")
     files = {file.name: file for pattern in (WEIGHTS, *WITH_THEM) for file in folder.glob(pattern) if file.is_file()}
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")

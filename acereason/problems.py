@@ -7,11 +7,12 @@ Files are JSONL in UTF-8, one row a line. Reading is strict: a row that does not
 from __future__ import annotations
 
 import json
+import keyword
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from acereason.errors import InputError, RowError
 
@@ -99,6 +100,9 @@ class Verdict:
         return 1.0 if self.verdict == "correct" else 0.0
 
 
+_NAMES = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "an object", bool: "a boolean"}
+
+
 class _Reader:
     """Takes typed fields out of one JSON object; every complaint names the file, the line and the field."""
 
@@ -117,8 +121,9 @@ class _Reader:
                 raise self.fail(name, "is missing")
             return default
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise self.fail(name, f"expected {wanted}, got {type(value).__name__} {_short(value)}")
+            wanted = " or ".join(_NAMES.get(kind, kind.__name__) for kind in kinds)
+            got = _NAMES.get(type(value), type(value).__name__)
+            raise self.fail(name, f"expected {wanted}, got {got} {_short(value)}")
         return value
 
     def text(self, name: str, required: bool = True) -> Any:
@@ -168,8 +173,13 @@ def parse_tests(reader: _Reader) -> Tests:
         if kind == "function" and not isinstance(case["input"], list):
             raise c.fail("input", "function cases hold a JSON list of arguments")
         c.done()
+        _check_plain(c, case)
         cases.append(TestCase(case["input"], case["output"]))
     entry_point = r.text("entry_point", required=kind == "function")
+    if entry_point is not None and (not entry_point.isidentifier() or keyword.iskeyword(entry_point)):
+        raise r.fail(
+            "entry_point", f"{entry_point!r} is not a function's name; a method of Solution is found by itself"
+        )
     script = r.text("script", required=kind == "assert")
     time_limit = r.take("time_limit_s", (int, float), required=False)
     memory = r.take("memory_mb", (int,), required=False)
@@ -178,10 +188,23 @@ def parse_tests(reader: _Reader) -> Tests:
         raise r.fail("cases", "has no test case, so every program would pass")
     if kind != "assert" and all(str(case.output).strip() == "" for case in cases):
         raise r.fail("cases", "every expected output is empty, so a program that does nothing would pass")
-    for name, value in (("time_limit_s", time_limit), ("memory_mb", memory)):
-        if value is not None and not 0 < value < float("inf"):
-            raise r.fail(name, f"must be above 0, got {value}")
+    for name, value, most in (("time_limit_s", time_limit, 3600), ("memory_mb", memory, 1 << 20)):
+        if value is not None and not 0 < value <= most:
+            raise r.fail(name, f"must be above 0 and at most {most}, got {value}")
     return Tests(kind, tuple(cases), entry_point, script, time_limit, memory)
+
+
+def _check_plain(reader: _Reader, case: dict[str, Any]) -> None:
+    """Refuses what no test can hold: not-a-number, which equals nothing, and text that is not UTF-8."""
+    for name in ("input", "output"):
+        try:
+            json.dumps(case[name], ensure_ascii=False, allow_nan=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise reader.fail(name, "holds a lone surrogate") from None
+        except ValueError:
+            raise reader.fail(name, "holds NaN or Infinity, which equals nothing and is no JSON") from None
+        except RecursionError:
+            raise reader.fail(name, "is nested too deeply") from None
 
 
 def parse_problem(path: object, line: int, row: dict[str, Any]) -> Problem:
@@ -224,7 +247,7 @@ def iter_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     with stream:
-        for number, raw in enumerate(stream, start=1):
+        for number, raw in enumerate(_lines(path, stream), start=1):
             if not raw.strip():
                 continue
             try:
@@ -234,6 +257,13 @@ def iter_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(row, dict):
                 raise RowError(path, number, "<row>", f"expected a JSON object, got {_short(row)}")
             yield number, row
+
+
+def _lines(path: str | Path, stream: IO[bytes]) -> Iterator[bytes]:
+    try:
+        yield from stream
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _read(path: str | Path, parse: Callable[[object, int, dict[str, Any]], Row]) -> list[Row]:

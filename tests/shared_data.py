@@ -67,6 +67,11 @@ def _leetcode_row(problem: dict[str, Any]) -> dict[str, Any] | None:
         "starter_code": problem["starter_code"],
         "source": "LeetCodeDataset",
         "release_date": problem["estimated_date"],
-        "tests": {"kind": "function", "entry_point": problem["entry_point"], "cases": cases, "time_limit_s": 4},
+        "tests": {
+            "kind": "function",
+            "entry_point": problem["entry_point"].rpartition(".")[2],
+            "cases": cases,
+            "time_limit_s": 4,
+        },
         "metadata": {"family": problem["difficulty"], "reference": problem["completion"]},
     }

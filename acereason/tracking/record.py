@@ -49,7 +49,10 @@ class RunRecord:
     def __init__(self, run_dir: Path, keep_rollouts: int | None = None, lock_timeout_s: float = 10.0) -> None:
         self.run_dir = Path(run_dir)
         self.keep_rollouts = keep_rollouts
-        self.run_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"run_dir={self.run_dir}: cannot be made ({error.strerror}); choose another") from None
         self._metrics: IO[bytes] | None = None
         self._lock = _lock(self.run_dir, lock_timeout_s)
         rows = read_metrics(self.run_dir)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from acereason.config.folders import check_can_be_made
 from acereason.config.schema import VerifierConfig
 from acereason.errors import InputError, RowError, RunError
 from acereason.problems import Problem, Verdict, iter_jsonl, parse_problem
@@ -38,6 +39,12 @@ def verify_file(domain: str, source: Path, target: Path, bare: bool, config: Ver
         raise InputError(f"verify: the folder of {target} does not exist")
     if target.is_dir():
         raise InputError(f"verify: {target} is a folder; give the name of a file to write")
+    if target.exists() and not target.is_file():
+        raise InputError(f"verify: {target} is not a regular file; give the name of a file to write")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise InputError(f"verify: {target} is the input itself; give another name for the verdicts")
+    target = target.resolve()  # a link stays a link, and what it points to is replaced
+    check_can_be_made("OUT", target.parent)
     rows = _check(domain, source)
     started = time.monotonic()
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
