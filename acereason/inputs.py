@@ -13,6 +13,7 @@ from acereason.errors import InputError
 from acereason.problems import Problem, SftRow, read_problems, read_sft_rows
 from acereason.replay import Replay
 from acereason.tokenizer import Tokenizer, load_tokenizer
+from acereason.verifiers.code.cases import cases_of
 
 GENERATED = ("train.jsonl", "heldout.jsonl", "sft.jsonl")
 
@@ -70,6 +71,7 @@ def load_inputs(config: TrainRunConfig, run_dir: Path) -> Inputs:
                 f"{len(by_domain[stage.domain])} {stage.domain} problems: lower it or give more problems"
             )
     _check_trainable(train, train_file, domains)
+    _check_judgeable(heldout, heldout_file)
     sft_rows = read_sft_rows(sft_file) if "sft" in domains and sft_file is not None else []
     for name, stage in config.curriculum.stages.items():
         if stage.domain == "sft" and len(sft_rows) < stage.prompts_per_step:
@@ -117,6 +119,15 @@ def _check_trainable(train: list[Problem], path: Path, domains: list[str]) -> No
                 f"{path}: problem {problem.id!r}: tests.kind 'assert' is not taken in training, since a script "
                 f"holds its expected outputs and can be fooled: give function cases"
             )
+
+
+def _check_judgeable(heldout: list[Problem], path: Path) -> None:
+    for problem in heldout:
+        if problem.tests is not None and problem.tests.script is not None:
+            try:
+                cases_of(problem.tests)
+            except InputError as error:
+                raise InputError(f"{path}: problem {problem.id!r}: tests.script: {error}") from None
 
 
 def _check_disjoint(

@@ -1,0 +1,71 @@
+"""What stops a run before it starts: rows that do not fit the curriculum, the prompt length or each other."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acereason.config.compose import compose_train
+from acereason.config.schema import TrainRunConfig
+from acereason.errors import InputError
+from acereason.inputs import load_inputs
+from acereason.problems import write_jsonl
+
+TESTS = {"kind": "stdin", "cases": [{"input": "1\n", "output": "2"}]}
+
+
+def row(number: int, domain: str = "math", **changes: Any) -> dict[str, Any]:
+    judged = {"answer": "2"} if domain == "math" else {"tests": TESTS}
+    return {"id": f"{domain}{number}", "domain": domain, "prompt": f"Problem {domain} {number}", "source": "t"} | (
+        judged | changes
+    )
+
+
+def rows(start: int, count: int) -> list[dict[str, Any]]:
+    return [row(start + i, domain) for i in range(count) for domain in ("math", "code")]
+
+
+def config(tmp_path: Path, train: list[Any], heldout: list[Any], *overrides: str) -> TrainRunConfig:
+    write_jsonl(tmp_path / "train.jsonl", train)
+    write_jsonl(tmp_path / "heldout.jsonl", heldout)
+    words = ["data=jsonl", f"data.train={tmp_path}/train.jsonl", f"data.heldout={tmp_path}/heldout.jsonl"]
+    return compose_train([*words, "curriculum=two_steps", "curriculum.max_prompt_length=60", *overrides])
+
+
+def test_good_rows_are_read_and_rendered_once(tmp_path: Path) -> None:
+    inputs = load_inputs(config(tmp_path, rows(0, 4), rows(10, 2)), tmp_path)
+    assert [len(inputs.train[domain]) for domain in ("math", "code")] == [4, 4]
+    assert set(inputs.prompts) == {r["id"] for r in rows(0, 4) + rows(10, 2)}
+    limited = config(tmp_path, rows(0, 4), rows(10, 2), "eval.problems_per_domain=1")
+    assert [problem.id for problem in load_inputs(limited, tmp_path).heldout] == ["math10", "code10"]
+
+
+@pytest.mark.parametrize(
+    ("train", "heldout", "words"),
+    [
+        (rows(0, 3), rows(10, 1), ["prompts_per_step=4", "holds 3 math problems"]),
+        (rows(0, 4), [row(10)], ["holds no code problem", "code_1"]),
+        (rows(0, 4), rows(3, 1), ["'math3'", "same statement as held-out"]),
+        (rows(0, 4), [row(9, id="math1"), row(9, "code")], ["'math1'", "an id of its own"]),
+        ([row(0, prompt="x" * 60), *rows(1, 4)], rows(10, 1), ["'math0'", "curriculum.max_prompt_length=60"]),
+        ([row(0, prompt="π"), *rows(1, 4)], rows(10, 1), ["'math0'", "U+03C0"]),
+        ([*rows(0, 4), row(7, "code", tests={"kind": "assert", "script": "assert f(1) == 2"})], rows(10, 1),
+         ["'code7'", "not taken in training"]),
+        (rows(0, 4), [row(9), row(9, "code", tests={"kind": "assert", "script": "import os"})],
+         ["'code9'", "tests.script"]),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit(tmp_path: Path, train: list[Any], heldout: list[Any], words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        load_inputs(config(tmp_path, train, heldout), tmp_path)
+    for word in words:
+        assert word in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_replay_is_complete_before_it_begins(tmp_path: Path) -> None:
+    fine = config(tmp_path, rows(0, 4), rows(10, 1))
+    replay = dataclasses.replace(fine, train=dataclasses.replace(fine.train, replay=str(tmp_path / "run")))
+    with pytest.raises(InputError, match="step 1 of stage 'math_1' was not recorded"):
+        load_inputs(replay, tmp_path)
