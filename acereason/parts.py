@@ -108,7 +108,8 @@ class Parts:
         """A checkpoint of the present weights and state; older ones of the stage go as `checkpoint.keep_last` says."""
         with self.checkpoints.writing(state.stage, state.stage_step) as folder:
             self.trainer.save(folder / TRAINER_FOLDER)
-            self.trainer.save_hf(folder)
+            ends = {"eos_token_id": self.tokenizer.stop_token, "pad_token_id": self.tokenizer.pad_token}
+            self.trainer.save_hf(folder, ends)
             self.tokenizer.save(folder)
             state.save(folder)
         self.checkpoints.prune(state.stage)

@@ -6,6 +6,7 @@ what is sampled depends on the requests and their order alone, and each response
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acereason.algorithms.checksums import tensor_checksum
+from acereason.config.huggingface import hf_config
 from acereason.config.schema import EngineLayout, ModelConfig, RolloutConfig
 from acereason.errors import RunError
 from acereason.rollout.environment import engine_environment
-from acereason.rollout.model_folder import write_model_folder
 from acereason.rollout.requests import Completion, Request
 from acereason.rollout.sync import check_checksums
 
@@ -42,7 +43,10 @@ class Engine:
         self._device = device
         self._context = max(context, rollout.probe_tokens + 1)  # scoring samples one token behind the probe
         with tempfile.TemporaryDirectory(prefix="acereason-model-") as folder:
-            write_model_folder(Path(folder), model, self._context)
+            # Rotary embeddings are computed for any position, so a longer context needs no other weights.
+            longest = max(model.max_position_embeddings, self._context)
+            described = hf_config(model) | {"max_position_embeddings": longest}
+            (Path(folder) / "config.json").write_text(json.dumps(described), encoding="utf-8")
             self._llm = LLM(
                 folder,
                 load_format="dummy",

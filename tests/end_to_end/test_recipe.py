@@ -90,6 +90,7 @@ def test_the_checkpoint_is_a_hugging_face_model(whole: Path) -> None:
     with torch.no_grad():
         logits = model(torch.tensor([prompt + rows[0]["token_ids"]])).logits
     assert torch.isfinite(logits).all(), stage
+    assert tokenizer.decode(model.config.eos_token_id) == "<|im_end|>"
 
 
 def test_kill_and_resume_equals_the_run_never_killed(whole: Path, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def write_random_folder(folder: Path, *, tied: bool, seed: int = 5) -> None:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    from acereason.megatron.hf_folder import hf_config
+    from acereason.config.huggingface import hf_config
 
     torch.manual_seed(seed)
     settings = {key: value for key, value in hf_config(model_config(tied=tied)).items() if key != "architectures"}
