@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,18 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: expected a JSON file of a run, could not read it ({error})") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`, empty where there is no such file. Raises `RunError` for anything else."""
+    value = read_json(path)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: expected a JSON object, got {str(value)[:60]}")
+    return value
 
 
 def finite(value: Any) -> Any:
@@ -92,7 +103,7 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
             if not isinstance(row, dict) or not isinstance(row["step"], int):
                 raise ValueError("no object with a whole number 'step'")
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, RecursionError) as error:
             raise RunError(f"{path}:{number}: expected one JSON object a step, got {line[:60]!r} ({error})") from None
         rows.append(row)
     return rows
@@ -127,10 +138,13 @@ def iter_rollout_file(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(path, "rb") as stream:
             for line in stream:
-                yield json.loads(line)
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError(f"a row is no JSON object: {str(row)[:60]}")
+                yield row
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise RunError(f"{path}: expected gzipped JSONL of one step's rollouts ({error})") from None
 
 
@@ -145,7 +159,7 @@ def read_rollouts(run_dir: Path, stage: str, stage_step: int) -> list[dict[str, 
 
 def read_eval(run_dir: Path, stage: str) -> dict[str, Any]:
     """`eval/<stage>.json`: {"before": {...}, "after": {...}, "steps": {"25": {...}}}; what is absent is left out."""
-    return read_json(Path(run_dir) / "eval" / f"{stage}.json") or {}
+    return read_object(Path(run_dir) / "eval" / f"{stage}.json")
 
 
 def holds_run(run_dir: Path) -> bool:
@@ -167,7 +181,6 @@ def is_being_written(run_dir: Path) -> bool:
 
 def run_state(run_dir: Path) -> str:
     """`completed`, `failed` or `stopped` as the summary has it, else `running` or `interrupted`."""
-    summary = read_json(Path(run_dir) / SUMMARY)
-    if summary is not None:
-        return str(summary.get("status"))
+    if (Path(run_dir) / SUMMARY).exists():
+        return str(read_object(Path(run_dir) / SUMMARY).get("status"))
     return "running" if is_being_written(run_dir) else "interrupted"

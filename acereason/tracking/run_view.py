@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from acereason.tracking import files
 
 Evaluation = dict[str, dict[str, Any]]
 
+FIGURES = ("avg_at_k", "standard_error", "greedy", "greedy_standard_error", "k", "problems")  # of an evaluation
 PROMPT_CHARS = 1500
 HEAD_CHARS, TAIL_CHARS = 1200, 2000  # of a response; the answer stands at the end
 STEPS_PER_STAGE = 3
@@ -62,67 +64,155 @@ class RunView:
 
 
 def load_run(run_dir: Path) -> RunView:
-    """Reads a run directory, running or ended. Damaged files are listed in `problems`, not raised."""
+    """Reads a run directory, running or ended. Damage is listed in `problems` ("FILE: what"), not raised."""
     run_dir = Path(run_dir)
-    problems: list[str] = []
-
-    def read(what: Any, *arguments: Any, empty: Any) -> Any:
-        try:
-            return what(*arguments) or empty
-        except (RunError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            problems.append(str(error).splitlines()[0])
-            return empty
-
-    rows = read(files.read_metrics, run_dir, empty=[])
-    summary = read(files.read_json, run_dir / files.SUMMARY, empty={})
-    manifest = read(files.read_json, run_dir / files.MANIFEST, empty={})
-    dataset = read(files.read_json, run_dir / "data" / "dataset.json", empty={})
+    problems = Problems(run_dir)
+    rows = _sound_rows(problems.read(files.METRICS, files.read_metrics, run_dir, empty=[]), problems)
+    summary = problems.read(files.SUMMARY, files.read_object, run_dir / files.SUMMARY, empty={})
+    manifest = problems.read(files.MANIFEST, files.read_object, run_dir / files.MANIFEST, empty={})
+    for key, empty in (("git", {}), ("packages", {}), ("resumed", [])):
+        manifest[key] = problems.shaped(manifest.get(key), type(empty), files.MANIFEST, key) or empty
+    dataset = problems.read("data/dataset.json", files.read_object, run_dir / "data" / "dataset.json", empty={})
     path = run_dir / files.CONFIG
-    config_text = read(path.read_text, "utf-8", empty="") if path.exists() else ""
-    config = read(yaml.safe_load, config_text, empty={})
-    config = config if isinstance(config, dict) else {}
-    stages = {stage.name: stage for stage in _planned(config)}
-    said = {str(stage.get("name")): stage for stage in summary.get("stages", [])}
-    for name, stage in said.items():
-        view = stages.setdefault(name, StageView(name, str(stage.get("domain", ""))))
-        view.domain, view.seconds = str(stage.get("domain", view.domain)), stage.get("seconds")
-        view.steps = int(stage.get("steps", 0))
+    config_text = problems.read(files.CONFIG, path.read_text, "utf-8", empty="") if path.exists() else ""
+    config = problems.read(files.CONFIG, yaml.safe_load, config_text, empty={})
+    config = problems.shaped(config, dict, files.CONFIG, "the whole of it") or {}
+    stages = {stage.name: stage for stage in _planned(config, problems)}
+    for said in _list_of_objects(summary.get("stages"), problems):
+        name = str(said.get("name"))
+        view = stages.setdefault(name, StageView(name, ""))
+        view.domain = str(said.get("domain", view.domain))
+        view.seconds = problems.number(said.get("seconds"), files.SUMMARY, f"{name}: seconds")
+        view.steps = int(problems.number(said.get("steps"), files.SUMMARY, f"{name}: steps") or 0)
     _add_rows(stages, rows)
     for view in stages.values():
-        whole = read(files.read_eval, run_dir, view.name, empty={})
-        view.before, view.after = whole.get("before", {}), whole.get("after", {})
-        spent = whole.get("seconds", {})
-        view.eval_seconds = sum(spent.get(when) or 0.0 for when in ("before", "after"))
-        view.inside = {
-            int(step): result for step, result in sorted(whole.get("steps", {}).items(), key=lambda s: int(s[0]))
-        }
+        _add_evaluations(view, run_dir, problems)
+    wall = problems.number(summary.get("wall_seconds"), files.SUMMARY, "wall_seconds")
+    checkpoint, error = summary.get("checkpoint"), summary.get("error")
     return RunView(
         run_dir=run_dir,
         name=str(config.get("name") or run_dir.resolve().name),
-        state=str(summary.get("status") or read(files.run_state, run_dir, empty="interrupted")),
+        state=str(summary.get("status") or problems.read(files.SUMMARY, files.run_state, run_dir, empty="interrupted")),
         stages=list(stages.values()),
         rows=rows,
-        wall_seconds=float(summary.get("wall_seconds") or (rows[-1].get("wall_s") if rows else 0.0) or 0.0),
+        wall_seconds=float(wall or (rows[-1].get("wall_s") if rows else 0.0) or 0.0),
         config=config,
         config_text=config_text,
         manifest=manifest,
         dataset=dataset,
-        checkpoint=summary.get("checkpoint") or _newest_checkpoint(run_dir),
-        error=summary.get("error"),
-        problems=problems,
+        checkpoint=str(checkpoint) if checkpoint else _newest_checkpoint(run_dir),
+        error=str(error) if error else None,
+        problems=problems.lines,
     )
 
 
-def _planned(config: dict[str, Any]) -> Iterator[StageView]:
-    curriculum = config.get("curriculum")
-    stages = curriculum.get("stages") if isinstance(curriculum, dict) else None
-    for name, stage in (stages or {}).items():
-        if isinstance(stage, dict):
+class Problems:
+    """What is wrong with a run's files, a line each: the file, a colon, what is wrong."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.lines: list[str] = []
+
+    def add(self, file: str, what: str) -> None:
+        line = f"{file}: {what}"
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def read(self, file: str, what: Any, *arguments: Any, empty: Any) -> Any:
+        """What `what` reads, or `empty` where the file is empty or damaged."""
+        try:
+            return what(*arguments) or empty
+        except RunError as error:
+            first, *_ = str(error).splitlines()
+            line = first.removeprefix(f"{self.run_dir}/")
+            self.lines += [line] if line not in self.lines else []
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            self.add(file, f"cannot be read ({str(error).splitlines()[0]})")
+        return empty
+
+    def shaped(self, value: Any, kind: type, file: str, key: str) -> Any:
+        """`value` where it is a `kind`, else None; None itself is no problem."""
+        if value is None or isinstance(value, kind):
+            return value
+        self.add(file, f"{key}: expected {'a mapping' if kind is dict else 'a list'}, got {str(value)[:60]}")
+        return None
+
+    def number(self, value: Any, file: str, key: str) -> float | None:
+        """`value` where it is a finite number, else None; None itself is no problem."""
+        if value is None or _is_number(value):
+            return value
+        self.add(file, f"{key}: expected a number, got {str(value)[:60]}")
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
+
+
+def _sound_rows(rows: list[dict[str, Any]], problems: Problems) -> list[dict[str, Any]]:
+    """The rows with None for what is no number where one belongs: the metrics proper, and the loop's own counts."""
+    return [
+        {
+            key: problems.number(value, files.METRICS, f"step {row['step']}: {key}")
+            if "/" in key or key in ("wall_s", "stage_step")
+            else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _list_of_objects(value: Any, problems: Problems) -> list[dict[str, Any]]:
+    found = problems.shaped(value, list, files.SUMMARY, "stages") or []
+    return [item for item in found if problems.shaped(item, dict, files.SUMMARY, "stages")]
+
+
+def _add_evaluations(view: StageView, run_dir: Path, problems: Problems) -> None:
+    file = f"eval/{view.name}.json"
+    whole = problems.read(file, files.read_eval, run_dir, view.name, empty={})
+    view.before, view.after = (_evaluation(whole.get(when), file, when, problems) for when in ("before", "after"))
+    spent = problems.shaped(whole.get("seconds"), dict, file, "seconds") or {}
+    view.eval_seconds = sum(
+        problems.number(spent.get(when), file, f"seconds: {when}") or 0.0 for when in ("before", "after")
+    )
+    for step, result in (problems.shaped(whole.get("steps"), dict, file, "steps") or {}).items():
+        if step.isdecimal() and len(step) < 16:
+            view.inside[int(step)] = _evaluation(result, file, f"step {step}", problems)
+        else:
+            problems.add(file, f"steps: expected the number of a step, got {step[:60]}")
+    view.inside = dict(sorted(view.inside.items()))
+
+
+def _evaluation(value: Any, file: str, when: str, problems: Problems) -> Evaluation:
+    """Domain -> figures, without what has another shape."""
+    sound: Evaluation = {}
+    for domain, figures in (problems.shaped(value, dict, file, when) or {}).items():
+        if problems.shaped(figures, dict, file, f"{when}: {domain}") is not None:
+            sound[domain] = figures | {
+                key: problems.number(figures[key], file, f"{when}: {domain}: {key}")
+                for key in FIGURES
+                if key in figures
+            }
+    return sound
+
+
+def _planned(config: dict[str, Any], problems: Problems) -> Iterator[StageView]:
+    curriculum = problems.shaped(config.get("curriculum"), dict, files.CONFIG, "curriculum") or {}
+    stages = problems.shaped(curriculum.get("stages"), dict, files.CONFIG, "curriculum.stages") or {}
+    for name, stage in stages.items():
+        if problems.shaped(stage, dict, files.CONFIG, f"curriculum.stages.{name}"):
+            steps, groups = (
+                problems.number(stage.get(key), files.CONFIG, f"curriculum.stages.{name}.{key}")
+                for key in ("steps", "prompts_per_step")
+            )
             yield StageView(
                 str(name),
                 str(stage.get("domain", "")),
-                planned=stage.get("steps"),
-                groups=stage.get("prompts_per_step"),
+                planned=None if steps is None else int(steps),
+                groups=None if groups is None else int(groups),
             )
 
 
@@ -138,7 +228,7 @@ def _add_rows(stages: dict[str, StageView], rows: list[dict[str, Any]]) -> None:
         previous = wall
     for name, view in stages.items():
         if view.rows:
-            view.steps = int(view.rows[-1].get("stage_step", len(view.rows)))
+            view.steps = int(view.rows[-1].get("stage_step") or len(view.rows))
         if view.seconds is None:
             view.seconds = spent.get(name)
 
@@ -185,7 +275,7 @@ def pick_samples(run: RunView, most: int = 200) -> list[Sample]:
         except FileNotFoundError:
             continue  # taken away by a running run's `rollouts.keep` since the folder was listed
         except RunError as error:
-            run.problems.append(str(error))
+            run.problems.append(str(error).removeprefix(f"{run.run_dir}/"))
         samples += [_sample(name, step, row) for row in _verdicts_in_turn(rows, room)]
     return samples
 

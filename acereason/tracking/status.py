@@ -10,6 +10,8 @@ from acereason.tracking import files
 from acereason.tracking.run_view import StageView, load_run
 from acereason.tracking.time_left import duration
 
+MOST_PROBLEMS = 5  # lines on damaged files; the rest are counted
+
 
 def status_table(run_dir: Path) -> str:
     """State, time and checkpoint of a run, and a line for each stage. Raises `InputError` where there is no run."""
@@ -22,6 +24,11 @@ def status_table(run_dir: Path) -> str:
     lines = [", ".join(head)]
     if run.error:
         lines.append(f"failed: {run.error}")
+    for problem in run.problems[:MOST_PROBLEMS]:
+        file, _, said = problem.partition(": ")
+        lines.append(f"damaged: {file} ({said})")
+    if len(run.problems) > MOST_PROBLEMS:
+        lines.append(f"damaged: {len(run.problems) - MOST_PROBLEMS} more places")
     rows: list[tuple[str, ...]] = [("stage", "domain", "steps", "time", "math", "code")]
     rows += [_stage(stage) for stage in run.stages]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
