@@ -75,6 +75,8 @@ def load_run(run_dir: Path) -> RunView:
     dataset = problems.read("data/dataset.json", files.read_object, run_dir / "data" / "dataset.json", empty={})
     path = run_dir / files.CONFIG
     config_text = problems.read(files.CONFIG, path.read_text, "utf-8", empty="") if path.exists() else ""
+    if path.exists() and not config_text.strip() and not any(line.startswith(files.CONFIG) for line in problems.lines):
+        problems.add(files.CONFIG, "is empty")
     config = problems.read(files.CONFIG, yaml.safe_load, config_text, empty={})
     config = problems.shaped(config, dict, files.CONFIG, "the whole of it") or {}
     stages = {stage.name: stage for stage in _planned(config, problems)}

@@ -36,6 +36,7 @@ from .synthetic import write_run
         ("manifest.json", '{"git": 3, "packages": [1], "resumed": 4}', "damaged: manifest.json (git: expected"),
         ("config.yaml", "curriculum: {stages: [1]}", "damaged: config.yaml (curriculum.stages: expected a mapping"),
         ("config.yaml", "a: [", "damaged: config.yaml (cannot be read"),
+        ("config.yaml", "", "damaged: config.yaml (is empty)"),
         ("config.yaml", "3", "damaged: config.yaml (the whole of it: expected a mapping, got 3)"),
     ],
 )
