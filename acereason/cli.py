@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from acereason.errors import AceReasonError, ConfigError, InputError
 
 TRACEBACK = "ACEREASON_TRACEBACK"  # set to 1: a message comes with its traceback
 INTERRUPTED = 130
+OPTIONAL = re.compile(r", \S*KEY=VALUE")
 
 SUMMARY = {
     "train": "train a curriculum; words behind it are Hydra overrides (acereason train --help)",
@@ -44,6 +46,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose complaint is one line of ours."""
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("the following arguments are required"):
+            message = OPTIONAL.sub("", message)  # argparse counts those of nargs="*" among them
         raise InputError(f"{self.prog.partition(' ')[2] or 'acereason'}: {message}; see {self.prog} --help")
 
 
@@ -230,12 +234,13 @@ def data(words: Sequence[str]) -> int:
         return _show("data", options)
     from acereason.config.compose import compose_generate
     from acereason.config.folders import check_can_be_made
-    from acereason.config.rules import single_values
+    from acereason.config.rules import generated, single_values
 
     config = compose_generate(options.overrides)
     if config.data.kind != options.kind:
-        raise ConfigError(f"data={config.data.name}: only data={options.kind} can be generated")
-    faults = list(single_values(config))
+        group = f"data={config.data.name}: " if config.data.name != options.kind else ""
+        raise ConfigError(f"{group}data.kind={config.data.kind}: only data.kind={options.kind} can be generated")
+    faults = [*single_values(config)] or [*generated(config.data)]
     if faults:
         raise ConfigError("\n".join(faults))
     out = Path(config.out).expanduser()
@@ -264,7 +269,7 @@ def verify(words: Sequence[str]) -> int:
     from acereason.config.compose import compose_train
     from acereason.config.rules import single_values
 
-    config = compose_train(options.overrides).verifier
+    config = compose_train(options.overrides, sweep=None).verifier
     faults = list(single_values(config, "verifier"))
     if faults:
         raise ConfigError("\n".join(faults))

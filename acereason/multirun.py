@@ -35,6 +35,8 @@ def cells(overrides: Sequence[str]) -> list[list[str]]:
                 axes[key] = [line]
             elif override.is_discrete_sweep() and key not in OWN_KEYS:
                 axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+                if not axes[key]:
+                    raise ConfigError(f"{line}: matches no value")
             else:
                 raise ConfigError(
                     f"{line}: cannot be swept; give a list (1,2,3), choice(), range() or glob() of values"

@@ -7,7 +7,7 @@ logging. Every fault of Hydra or OmegaConf becomes a `ConfigError` of one line.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,30 @@ def parse_overrides(overrides: Sequence[str], loader: Any = None) -> list[Overri
     return parsed
 
 
-def compose_raw(root: str, overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
-    """The composed `conf/<root>.yaml`, interpolations not yet resolved. Raises `ConfigError`."""
+def compose_raw(
+    root: str, overrides: Sequence[str], folder: Path | None = None, sweep: str | None = None
+) -> DictConfig:
+    """The composed `conf/<root>.yaml`, interpolations not yet resolved. Raises `ConfigError`.
+
+    `sweep` is the command that takes several values of a key, for the message to whoever gives them here.
+    """
     with hydra_session(folder) as loader:
         try:
-            faults.check_overrides(parse_overrides(overrides), ROOTS[root], loader)
+            faults.check_overrides(parse_overrides(overrides), ROOTS[root], loader, sweep)
             return hydra_compose(root, overrides=list(overrides))
         except ConfigError:
             raise
         except Exception as error:
-            raise faults.composition(error, ROOTS[root], folder or conf_dir()) from error
+            stages = _stages(root, overrides)
+            raise faults.composition(error, ROOTS[root], folder or conf_dir(), stages) from error
+
+
+def _stages(root: str, overrides: Sequence[str]) -> Iterable[str]:
+    """The stages of a composition that failed, as they are before any is removed; empty where that fails too."""
+    with contextlib.suppress(Exception):
+        raw = hydra_compose(root, overrides=[line for line in overrides if not line.startswith("~")])
+        return [str(name) for name in raw.curriculum.stages]
+    return []
 
 
 def _frozen(root: str, raw: DictConfig) -> Any:
@@ -77,9 +91,11 @@ def _frozen(root: str, raw: DictConfig) -> Any:
     return construct(ROOTS[root], plain)
 
 
-def compose_train(overrides: Sequence[str] = (), folder: Path | None = None) -> TrainRunConfig:
+def compose_train(
+    overrides: Sequence[str] = (), folder: Path | None = None, sweep: str | None = "acereason train -m"
+) -> TrainRunConfig:
     """`conf/train.yaml` with `overrides`, frozen; rules are not yet checked. Raises `ConfigError`."""
-    config: TrainRunConfig = _frozen("train", compose_raw("train", overrides, folder))
+    config: TrainRunConfig = _frozen("train", compose_raw("train", overrides, folder, sweep))
     return config
 
 
@@ -91,7 +107,7 @@ def compose_generate(overrides: Sequence[str] = (), folder: Path | None = None) 
 
 def show(root: str, overrides: Sequence[str], resolve: bool) -> str:
     """The composed configuration as YAML, for `--cfg job [--resolve]`. Raises `ConfigError`."""
-    raw = compose_raw(root, overrides)
+    raw = compose_raw(root, overrides, sweep="acereason train -m" if root == "train" else None)
     try:
         return OmegaConf.to_yaml(raw, resolve=resolve)
     except OmegaConfBaseException as error:
@@ -109,8 +125,10 @@ def load_train(path: str | Path) -> TrainRunConfig:
         plain = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid YAML ({faults.first_line(error)})") from None
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{path}: is empty or damaged; expected the configuration that the run recorded")
     try:
         return construct(TrainRunConfig, plain)
     except ConfigError as error:
@@ -150,6 +168,6 @@ def apply_overrides(config: TrainRunConfig, overrides: Sequence[str]) -> TrainRu
     try:
         ConfigLoaderImpl._apply_overrides_to_config(parsed, raw)
     except Exception as error:
-        raise faults.composition(error, TrainRunConfig, None) from error
+        raise faults.composition(error, TrainRunConfig, None, list(config.curriculum.stages)) from error
     changed: TrainRunConfig = _frozen("train", raw)
     return changed

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import MissingConfigException
 
@@ -19,6 +21,10 @@ from acereason.config.structured import element_type, field_types, unwrap_option
 from acereason.errors import ConfigError
 
 EXPECTED = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
+EXPECTED |= {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+KEY = re.compile(r"[+~]{0,2}[A-Za-z0-9_$./@:-]+")
+STAGE = re.compile(r"curriculum\.stages\.[^.]+")
+SUGGESTED = 3  # longer lists of places for a misplaced key say nothing
 
 
 def first_line(error: BaseException | str) -> str:
@@ -32,10 +38,31 @@ def unparsable(line: str, error: BaseException) -> ConfigError:
     if "=" not in line and not line.startswith("~"):
         return ConfigError(f"'{line}': is not an override; expected KEY=VALUE, e.g. seed=2 or model=tiny")
     key, _, value = line.partition("=")
+    if not KEY.fullmatch(key):
+        return ConfigError(f"'{line}': '{key}' is no key; a key is made of letters, digits, '_' and dots")
+    said = f"'{line}': the value of {key} does not parse"
+    quoted = next((word for word in _quoted(key, value) if _parses(word, value)), None)
+    if quoted is None:
+        return ConfigError(said)
     return ConfigError(
-        f"'{line}': the value of {key} does not parse; put a value with special characters in quotes: "
-        f"'{key}=\"{value}\"' (the inner quotes must reach the command)"
+        f"{said}; put a value with special characters in quotes: {shlex.quote(quoted)} "
+        "(the inner quotes must reach the command)"
     )
+
+
+def _quoted(key: str, value: str) -> Iterator[str]:
+    """Ways of writing KEY=VALUE with the value in quotes."""
+    for quote in ('"', "'"):
+        yield f"{key}={quote}{value}{quote}"
+    escaped = re.sub(r"(\\*)\"", r"\1\1\"", value)  # a backslash escapes only in front of a quote
+    yield f'{key}="{escaped}"'
+
+
+def _parses(line: str, value: str) -> bool:
+    try:
+        return bool(OverridesParser.create().parse_override(line).value() == value)
+    except Exception:
+        return False
 
 
 def unknown_key(key: str, root: type, stages: Sequence[str] | None = None) -> str | None:
@@ -49,8 +76,9 @@ def unknown_key(key: str, root: type, stages: Sequence[str] | None = None) -> st
             known = field_types(typing.cast(type, kind))
             if part not in known:
                 where = f"in {here}" if here else "at the top"
-                deeper = " or ".join(f"'{name}.{part}'" for name, inner in known.items() if _has_key(inner, part))
-                near = f"; did you mean {deeper}?" if deeper else did_you_mean(part, known)
+                deeper = [f"'{place}'" for place in _places(kind, part)]
+                near = f"; did you mean {' or '.join(deeper)}?" if deeper else ""
+                near = near if deeper[:SUGGESTED] == deeper and near else did_you_mean(part, known)
                 return f"no key '{part}' {where}{near}"
             kind = known[part]
         elif typing.get_origin(kind) is dict:
@@ -62,24 +90,39 @@ def unknown_key(key: str, root: type, stages: Sequence[str] | None = None) -> st
     return None
 
 
-def _has_key(annotation: Any, key: str) -> bool:
+def _places(annotation: Any, key: str) -> Iterator[str]:
+    """The dotted places below a configuration dataclass at which there is a `key`; a stage is called NAME."""
     kind, _ = unwrap_optional(annotation)
-    return dataclasses.is_dataclass(kind) and key in field_types(typing.cast(type, kind))
+    if typing.get_origin(kind) is dict:
+        yield from (f"NAME.{place}" for place in _places(element_type(kind), key))
+    elif dataclasses.is_dataclass(kind):
+        for name, inner in field_types(typing.cast(type, kind)).items():
+            if name == key:
+                yield name
+            yield from (f"{name}.{place}" for place in _places(inner, key))
 
 
-def check_overrides(overrides: Sequence[Override], root: type, loader: Any) -> None:
-    """Faults that can be named before Hydra composes. `loader` knows the groups; None: there are none to choose."""
+def check_overrides(overrides: Sequence[Override], root: type, loader: Any, sweep: str | None = None) -> None:
+    """Faults that can be named before Hydra composes. `loader` knows the groups; None: there are none to choose.
+
+    `sweep` is the command that takes several values of a key; None: there is none for what is done here.
+    """
     groups = set(loader.get_group_options("", ObjectType.GROUP)) - {"hydra"} if loader else set()
     for override in overrides:
         key, line = override.key_or_group, override.input_line
         if key == "hydra" or key.startswith(("hydra.", "hydra/")):
             raise ConfigError(f"{line}: Hydra's own settings are not used here; a run writes to run_dir=PATH")
         if override.is_sweep_override():
-            raise ConfigError(f"{line}: several values for one run; for one run each: acereason train -m {line}")
+            each = f"for one run each: {sweep} {line}" if sweep else "give one value"
+            raise ConfigError(f"{line}: several values at once; {each} (a list is written [a,b])")
         if key in groups:
             chosen = override.value()
             options = loader.get_group_options(key, ObjectType.CONFIG)
-            if override.package is None and key not in field_types(root):
+            if key not in field_types(root) and "curriculum" not in field_types(root):
+                raise ConfigError(f"{line}: {key} is not read here; known: {', '.join(sorted(field_types(root)))}")
+            if key in field_types(root) and override.package is not None:
+                raise ConfigError(f"{line}: {key} has one place only; to choose it write {key}={chosen or 'NAME'}")
+            if key not in field_types(root) and not STAGE.fullmatch(override.package or ""):
                 raise ConfigError(f"{line}: say where the {key} goes, e.g. {key}@curriculum.stages.NAME={chosen}")
             if override.package is None and (override.is_add() or override.is_force_add() or override.is_delete()):
                 raise ConfigError(f"{line}: + and ~ only add and remove stages; to choose a {key} write {key}=NAME")
@@ -92,18 +135,21 @@ def check_overrides(overrides: Sequence[Override], root: type, loader: Any) -> N
             name = key.strip("/")
             raise ConfigError(f"{line}: no configuration group '{name}'{did_you_mean(name, groups)}")
         edits = override.is_add() or override.is_force_add() or override.is_delete()
+        if edits and "curriculum" not in field_types(root):
+            raise ConfigError(f"{line}: to set a value write KEY=VALUE, without + or ~")
         if edits and not key.startswith("curriculum.stages."):
             raise ConfigError(f"{line}: + and ~ only add and remove stages; to set a value write KEY=VALUE")
         if override.value() == {}:
             raise ConfigError(
                 f"{line}: changes nothing, since mappings are merged; remove a stage with ~curriculum.stages.NAME"
             )
-        if override.is_add() and re.fullmatch(r"curriculum\.stages\.\w+", key):
-            raise ConfigError(f"{line}: a stage is added from a preset: +stage@{key}=math, then {key}.KEY=VALUE")
+        if edits and not override.is_delete():
+            stage = ".".join(key.split(".")[:3])
+            raise ConfigError(f"{line}: a stage is added from a preset: +stage@{stage}=math, then {stage}.KEY=VALUE")
         reason = unknown_key(key, root)
         if reason:
             near = did_you_mean(key, groups)
-            if "." not in key and "mean" in near:
+            if "." not in key and "mean" in near and "mean" not in reason:
                 reason = f"no key and no group '{key}'{near}"
             raise ConfigError(f"{line}: {reason}")
 
@@ -118,8 +164,11 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def composition(error: BaseException, root: type, folder: Path | None) -> ConfigError:
-    """Any exception of a composition as one line that names file or override, key, value and remedy."""
+def composition(error: BaseException, root: type, folder: Path | None, stages: Iterable[str] = ()) -> ConfigError:
+    """Any exception of a composition as one line that names file or override, key, value and remedy.
+
+    `stages` are those that the composition holds, as far as they are known.
+    """
     chain = _chain(error)
     for link in chain:
         if isinstance(link, yaml.YAMLError):
@@ -135,6 +184,17 @@ def composition(error: BaseException, root: type, folder: Path | None) -> Config
         key = key or unknown.group(1)
         reason = unknown_key(key, root) or _struct_fault(chain, key)
         return ConfigError(f"{where or key}: {reason}")
+    gone = re.search(r"Could not delete from config\. '([^']+)' does not exist", text)
+    if gone:
+        name = gone.group(1).removeprefix("curriculum.stages.")
+        return ConfigError(f"~{gone.group(1)}: no '{name}' in curriculum.stages{did_you_mean(name, stages)}")
+    not_there = re.search(r"Could not override '(stage@([^']+))'", text)
+    if not_there:
+        name = not_there.group(2).removeprefix("curriculum.stages.")
+        return ConfigError(
+            f"{not_there.group(1)}: there is no stage '{name}' yet, a new one is added with "
+            f"+{not_there.group(1)}=PRESET{did_you_mean(name, stages)}"
+        )
     value = re.search(r"Value '(.*?)'(?: of type '\w+')? could not be converted to (\w+)", text)
     if value:
         wanted = EXPECTED.get(value.group(2), value.group(2).lower())
@@ -143,12 +203,16 @@ def composition(error: BaseException, root: type, folder: Path | None) -> Config
         return ConfigError(f"{_join(where, key, 'null')}: a value must be given, null is not allowed")
     kind = re.search(r"Invalid type assigned: (\w+) is not a subclass of (\w+). value: (.*)", text)
     if kind:
-        return ConfigError(f"{_join(where, key, kind.group(3))}: expected the keys of {kind.group(2)}")
+        wanted = EXPECTED.get(kind.group(2), f"the keys of {kind.group(2)}")
+        given = "null" if kind.group(3) == "None" else kind.group(3)
+        return ConfigError(f"{_join(where, key, given)}: expected {wanted}")
     not_bool = re.search(r"Value '(.*?)' is not a valid bool", text)
     if not_bool:
         return ConfigError(f"{_join(where, key, not_bool.group(1))}: expected true or false")
-    if "is not a ListConfig, list or tuple" in text:
+    if "is not a ListConfig, list or tuple" in text or "Cannot merge DictConfig with ListConfig" in text:
         return ConfigError(f"{_at(where, key)}: expected a list, e.g. [a,b]")
+    if "Cannot merge ListConfig with DictConfig" in text:
+        return ConfigError(f"{_at(where, key)}: expected keys with values, e.g. {{key:value}}")
     if re.search(r"Cannot convert '(list|dict)' to string", text):
         return ConfigError(f"{_at(where, key)}: expected text")
     spoken = [first_line(link) for link in chain if str(link).strip() and "$VALUE" not in str(link)]
@@ -219,4 +283,6 @@ def interpolation(error: BaseException) -> ConfigError:
     gone = re.search(r"Interpolation key '([^']+)' not found", text)
     if gone:
         return ConfigError(f"{name}=${{{gone.group(1)}}}: no such key '{gone.group(1)}' to take the value from")
+    if "Recursive interpolation" in text:
+        return ConfigError(f"{name}: takes its value from itself, by way of ${{...}}; give it a value")
     return ConfigError(f"{name}: {first_line(error).rpartition('resolving interpolation: ')[2].strip(chr(34))}")

@@ -18,12 +18,13 @@ from typing import Any
 
 from acereason.config import environment
 from acereason.config.nearest import did_you_mean
-from acereason.config.schema import Choices, Limits, ModelConfig, StageConfig, TrainRunConfig
+from acereason.config.schema import Choices, DataConfig, Limits, ModelConfig, StageConfig, TrainRunConfig
 from acereason.config.structured import field_limits
 from acereason.errors import ConfigError
 
 BOUNDARIES = "docs/boundaries.md"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 CPU_HEAD_DIMS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # what vLLM's CPU attention takes
 
 
@@ -78,13 +79,18 @@ def _single(value: Any, limit: Choices | Limits | None) -> str | None:
     if not isinstance(limit, Limits):
         return None
     low, high, above = limit.low, limit.high, limit.above
+    most = f" and at most {_number(high)}" if high is not None else ""
     if low is not None and value < low:
-        return f"must be at least {low:g}" + (f" and at most {high:g}" if high is not None else "")
+        return f"must be at least {_number(low)}{most}"
     if above is not None and value <= above:
-        return f"must be above {above:g}" + (f" and at most {high:g}" if high is not None else "")
+        return f"must be above {_number(above)}{most}"
     if high is not None and value > high:
-        return f"must be at most {high:g}"
+        return f"must be at most {_number(high)}"
     return None
+
+
+def _number(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def _places(config: TrainRunConfig) -> Iterator[str]:
@@ -116,6 +122,9 @@ def _model(config: TrainRunConfig) -> Iterator[str]:
 
 def _layout(config: TrainRunConfig) -> Iterator[str]:
     model, trainer, engine = config.model, config.cluster.trainer, config.cluster.engine
+    address = config.cluster.ray_address
+    if address is not None and not _is_address(address):
+        yield f"cluster.ray_address={address}: must be HOST:PORT of a running Ray, or null for a Ray of our own"
     tp, pp = trainer.tensor_parallel, trainer.pipeline_parallel
     for name in ("num_attention_heads", "num_key_value_heads", "vocab_size", "ffn_hidden_size"):
         size = getattr(model, name)
@@ -136,6 +145,12 @@ def _layout(config: TrainRunConfig) -> Iterator[str]:
         )
 
 
+def _is_address(text: str) -> bool:
+    """HOST:PORT; an IPv6 host stands in brackets."""
+    match = ADDRESS.fullmatch(text)
+    return match is not None and 0 < int(match.group(1)) < 65536
+
+
 def _divisors(model: ModelConfig, wanted: int) -> str:
     sizes = (model.num_attention_heads, model.num_key_value_heads, model.vocab_size, model.ffn_hidden_size)
     common = math.gcd(*sizes)
@@ -148,6 +163,7 @@ def _curriculum(config: TrainRunConfig) -> Iterator[str]:
     if not stages:
         yield "curriculum.stages={}: has no stage; add one from a preset: +stage@curriculum.stages.math_1=math"
     yield from _too_long(config)
+    yield from _too_few(config)
     earlier: list[str] = []
     for name, stage in stages.items():
         key = f"curriculum.stages.{name}"
@@ -158,7 +174,7 @@ def _curriculum(config: TrainRunConfig) -> Iterator[str]:
             yield f"{key}.handoff.optimizer={stage.handoff.optimizer}: must be reset: the first stage has no parent"
         if not earlier and stage.handoff.lr != "restart":
             yield f"{key}.handoff.lr={stage.handoff.lr}: must be restart: the first stage has no parent"
-        yield from _stage(key, stage, config)
+        yield from _stage(key, stage)
         earlier.append(name)
 
 
@@ -183,10 +199,29 @@ def _too_long(config: TrainRunConfig) -> Iterator[str]:
         )
 
 
-def _stage(key: str, stage: StageConfig, config: TrainRunConfig) -> Iterator[str]:
+def _too_few(config: TrainRunConfig) -> Iterator[str]:
+    ranks = config.cluster.trainer.data_parallel
+    few = [
+        name
+        for name, stage in config.curriculum.stages.items()
+        if stage.group_size >= 1 and stage.prompts_per_step * stage.group_size < ranks
+    ]
+    if few:
+        stage = config.curriculum.stages[few[0]]
+        also = f" (and {len(few) - 1} more: {', '.join(few[1:])})" if few[1:] else ""
+        yield (
+            f"curriculum.stages.{few[0]}.prompts_per_step={stage.prompts_per_step}: with "
+            f"group_size={stage.group_size} gives fewer sequences than cluster.trainer.data_parallel={ranks}{also}"
+        )
+
+
+def _stage(key: str, stage: StageConfig) -> Iterator[str]:
     if stage.domain == "sft":
         if stage.group_size != 1:
-            yield f"{key}.group_size={stage.group_size}: must be 1 for an SFT stage, which samples nothing"
+            yield (
+                f"{key}.group_size={stage.group_size}: must be 1 for a stage of domain=sft, which samples nothing; "
+                f"a whole SFT stage is chosen with stage@{key}=sft"
+            )
     else:
         if stage.group_size < 2:
             yield f"{key}.group_size={stage.group_size}: must be at least 2: a response is compared with its group"
@@ -200,18 +235,34 @@ def _stage(key: str, stage: StageConfig, config: TrainRunConfig) -> Iterator[str
                 f"{key}.top_p={stage.top_p:g}: must be 1 for RL: the engine's log-probabilities are those after the "
                 "cut, the trainer's those of the whole softmax, and the two would not agree"
             )
-    ranks = config.cluster.trainer.data_parallel
-    if stage.group_size >= 1 and stage.prompts_per_step * stage.group_size < ranks:
-        yield (
-            f"{key}.prompts_per_step={stage.prompts_per_step}: with group_size={stage.group_size} gives fewer "
-            f"sequences than cluster.trainer.data_parallel={ranks}"
-        )
     optimizer = stage.optimizer
     if optimizer.schedule == "trapezoid" and optimizer.warmup_fraction + optimizer.decay_fraction > 1:
         yield (
             f"{key}.optimizer.decay_fraction={optimizer.decay_fraction}: with "
             f"warmup_fraction={optimizer.warmup_fraction} it passes 1; together they may cover the whole stage at most"
         )
+
+
+def generated(data: DataConfig) -> Iterator[str]:
+    """Violations of what the generator needs, whatever the curriculum."""
+    for name in ("train", "heldout", "sft"):
+        path = getattr(data, name)
+        if path is not None:
+            yield f"data.{name}={path}: is not read for data.kind=tiny; use data=jsonl data.{name}=PATH"
+    for name in ("train_per_domain", "heldout_per_domain"):
+        if getattr(data, name) == 0:
+            yield f"data.{name}=0: must be at least 1 for data.kind=tiny"
+
+
+def _file_fault(path: Path) -> str | None:
+    try:
+        if path.is_file():
+            return None
+        if path.is_dir():
+            return "is a folder; expected a JSONL file"
+        return "is not a regular file; expected a JSONL file" if path.exists() else "no such file"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def _data(config: TrainRunConfig) -> Iterator[str]:
@@ -225,18 +276,13 @@ def _data(config: TrainRunConfig) -> Iterator[str]:
             yield f"data.sft=null: stage {sft} needs a file of SFT rows: data.sft=PATH"
         for name in ("train", "heldout", "sft"):
             path = getattr(data, name)
-            if path is not None and not Path(path).is_file():
-                yield f"data.{name}={path}: no such file"
+            fault = None if path is None else _file_fault(Path(path))
+            if fault:
+                yield f"data.{name}={path}: {fault}"
         return
     if config.model.tokenizer != "tiny":
         yield f"model.tokenizer={config.model.tokenizer}: data.kind=tiny needs tiny; real rows come with data=jsonl"
-    for name in ("train", "heldout", "sft"):
-        path = getattr(data, name)
-        if path is not None:
-            yield f"data.{name}={path}: is not read for data.kind=tiny; use data=jsonl data.{name}=PATH"
-    for name in ("train_per_domain", "heldout_per_domain"):
-        if getattr(data, name) == 0:
-            yield f"data.{name}=0: must be at least 1 for data.kind=tiny"
+    yield from generated(data)
     if sft is not None and data.sft_rows == 0:
         yield f"data.sft_rows=0: must be at least 1, since stage {sft} is an SFT stage"
     wanted = config.eval.problems_per_domain

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+LARGEST_SEED = 2**32 - 1  # of NumPy's seeds, the narrowest of those that are set
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -68,7 +70,7 @@ class TrainerLayout:
     pipeline_parallel: Annotated[int, within(1)]
     data_parallel: Annotated[int, within(1)]
     sequence_parallel: bool
-    threads: Annotated[int, within(1)]  # CPU threads a rank
+    threads: Annotated[int, within(1, 1024)]  # CPU threads a rank
     tokens_per_microbatch: Annotated[int, within(1)]  # packed tokens; a longer sequence makes a micro-batch of its own
 
 
@@ -76,11 +78,11 @@ class TrainerLayout:
 class EngineLayout:
     """The vLLM engines; each is one Ray actor."""
 
-    engines: Annotated[int, within(1)]
+    engines: Annotated[int, within(1, 4096)]
     tensor_parallel: Annotated[int, within(1)]
-    threads: Annotated[int, within(1)]
-    max_num_seqs: Annotated[int, within(1)]
-    kv_cache_gib: Annotated[float, within(above=0.0)]
+    threads: Annotated[int, within(1, 1024)]
+    max_num_seqs: Annotated[int, within(1, 65536)]
+    kv_cache_gib: Annotated[float, within(0.01, 4096.0)]
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ class ClusterConfig:
 
     name: str
     device: Annotated[str, among("cpu", "cuda")]
-    ray_address: str | None  # null: a Ray of our own on this machine, ended with the run
+    ray_address: str | None  # HOST:PORT; null: a Ray of our own on this machine, ended with the run
     trainer: TrainerLayout
     engine: EngineLayout
-    start_timeout_s: Annotated[float, within(above=0.0)]  # for an actor to answer for the first time
-    step_timeout_s: Annotated[float, within(above=0.0)]  # for one call (a training step, a rollout without progress)
+    start_timeout_s: Annotated[float, within(1.0)]  # for an actor to answer for the first time
+    step_timeout_s: Annotated[float, within(1.0)]  # for one call (a training step, a rollout without progress)
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,14 @@ class StageConfig:
 
     domain: Annotated[str, among("sft", "math", "code")]
     parent: str | None  # stage whose checkpoint this one starts from; null: the stage before it in the curriculum
-    steps: Annotated[int, within(1)]
+    steps: Annotated[int, within(1, 10_000_000)]
     prompts_per_step: Annotated[int, within(1)]  # RL: prompts of one rollout batch; SFT: sequences of one update
-    group_size: int  # responses a prompt; 1 for SFT, at least 2 for RL
+    group_size: Annotated[int, within(high=65536)]  # responses a prompt; 1 for SFT, at least 2 for RL
     updates_per_step: Annotated[
         int, within(1)
     ]  # SFT: updates of one step, each on new sequences; RL: 1 (strictly on-policy)
     max_response_length: Annotated[int, within(1)]  # tokens
-    temperature: Annotated[float, within(above=0.0)]
+    temperature: Annotated[float, within(0.01)]  # vLLM raises a smaller one to 0.01
     top_p: Annotated[float, within(above=0.0, high=1.0)]
     optimizer: OptimizerConfig
     handoff: HandoffConfig
@@ -157,7 +159,7 @@ class DataConfig:
     train: str | None  # problem rows (jsonl)
     heldout: str | None  # problem rows; in no training data of any stage (jsonl)
     sft: str | None  # SFT rows (jsonl); needed only where the curriculum has an SFT stage
-    seed: int | None  # of the generator (tiny); null: the run's seed
+    seed: Annotated[int | None, within(0, LARGEST_SEED)]  # of the generator (tiny); null: the run's seed
     train_per_domain: Annotated[int, within(0)]  # problems to generate (tiny)
     heldout_per_domain: Annotated[int, within(0)]  # problems to generate (tiny)
     sft_rows: Annotated[int, within(0)]  # teacher responses to generate (tiny)
@@ -188,7 +190,7 @@ class RolloutConfig:
 class VerifierConfig:
     """The pool of verifier processes and the limits of one judgement."""
 
-    workers: Annotated[int, within(1)]
+    workers: Annotated[int, within(1, 4096)]
     queue: Annotated[int, within(1)]  # jobs waiting for a worker before `submit` blocks
     math_timeout_s: Annotated[float, within(above=0.0)]
     code_cpu_s: Annotated[float, within(above=0.0)]  # CPU seconds of one test
@@ -231,7 +233,7 @@ class EvalConfig:
     """Held-out evaluation, before and after every stage and inside it."""
 
     every_steps: Annotated[int, within(0)]  # inside a stage; 0: only before and after
-    samples_per_problem: Annotated[int, within(1)]  # k of avg@k, at temperature 1 and top-p 1
+    samples_per_problem: Annotated[int, within(1, 65536)]  # k of avg@k, at temperature 1 and top-p 1
     problems_per_domain: Annotated[int | None, within(1)]  # the first n held-out problems of each domain; null: all
 
 
@@ -260,7 +262,7 @@ class ResumeConfig:
 class TrainRunConfig:
     """Everything that `acereason train` is told."""
 
-    seed: Annotated[int, within(0)]
+    seed: Annotated[int, within(0, LARGEST_SEED)]
     name: str | None  # null: from curriculum, model, seed and time
     run_dir: str | None  # null: runs/<name>
     model: ModelConfig
@@ -282,6 +284,6 @@ class TrainRunConfig:
 class GenerateConfig:
     """What `acereason data tiny` is told."""
 
-    seed: Annotated[int, within(0)]
+    seed: Annotated[int, within(0, LARGEST_SEED)]
     out: str  # folder that receives train.jsonl, heldout.jsonl and sft.jsonl
     data: DataConfig

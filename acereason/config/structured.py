@@ -110,7 +110,7 @@ def _construct(annotation: Any, value: Any, key: str) -> Any:
         return float(value)
     if origin is None and type(value) is kind:
         return value
-    raise ConfigError(f"{key}={value}: expected {_describe(kind)}, got {type(value).__name__}")
+    raise ConfigError(f"{key}={value}: expected {_describe(kind)}, got {_describe(type(value))}")
 
 
 def _construct_dataclass(frozen: type, value: Any, key: str) -> Any:
@@ -150,7 +150,8 @@ def _describe(kind: Any) -> str:
     if dataclasses.is_dataclass(kind):
         return f"the keys of {typing.cast(type, kind).__name__}"
     plain = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return plain.get(kind) or {dict: "a mapping", tuple: "a list"}[typing.get_origin(kind)]  # type: ignore[index]
+    containers = {dict: "a mapping", tuple: "a list", list: "a list"}
+    return plain.get(kind) or containers.get(typing.get_origin(kind) or kind) or str(kind.__name__)
 
 
 def to_plain(config: Any) -> Any:

@@ -43,7 +43,13 @@ def command(cwd: Path, *words: str, root: Path = ROOT, **environ: str) -> subpro
         (["export", "nothing", "out"], ["nothing", "checkpoint"]),
         (["data", "tiny", "data=jsonl", "data.train=a", "data.heldout=b"], ["data=jsonl"]),
         (["data", "tiny", "data.sft_rows=-1"], ["data.sft_rows=-1", "at least 0"]),
+        (["data", "tiny", "data.kind=jsonl"], ["data.kind=jsonl: only data.kind=tiny"]),
+        (["data", "tiny", "data.heldout_per_domain=0"], ["data.heldout_per_domain=0", "at least 1"]),
+        (["data", "tiny", "data.sft=x"], ["data.sft=x", "not read"]),
+        (["data", "tiny", "model=tiny"], ["model is not read here; known: data, out, seed"]),
         (["verify", "math", "in", "out", "verifer.workers=1"], ["verifer.workers=1"]),
+        (["verify", "math", "in", "out", "verifier.workers=1,2"], ["give one value"]),
+        (["resume"], ["required: RUN_DIR; see"]),
     ],
 )
 def test_wrong_input_is_exit_2_and_one_line_and_leaves_nothing(

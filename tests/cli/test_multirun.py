@@ -32,6 +32,9 @@ def test_sweep_grammar_is_hydras() -> None:
     assert multirun.cells(["seed=range(1,4)"]) == [["seed=1"], ["seed=2"], ["seed=3"]]
     assert multirun.cells(["model=glob(t*)"]) == [["model=tiny"]]
     assert multirun.cells(["eval.every_steps=choice(5,10)"]) == [["eval.every_steps=5"], ["eval.every_steps=10"]]
+    for word in ("seed=range(3,1)", "seed=glob(*)", "model=glob(zz*)"):
+        with pytest.raises(ConfigError, match="matches no value"):
+            multirun.cells([word])
     for word in ("cluster.engine.kv_cache_gib=interval(0,1)", "name=a,b"):
         with pytest.raises(ConfigError, match="cannot be swept"):
             multirun.cells([word])

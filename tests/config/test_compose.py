@@ -127,6 +127,19 @@ def test_a_stage_key_and_a_stage_preset_can_be_given() -> None:
         ("model=random_small", ["model.tokenizer", "not set"]),
         ("algorithm.name.x=1", ["algorithm.name is a single value"]),
         ("model/tiny=3", ["model/tiny=3"]),
+        ("~curriculum.stages.mth_1", ["~curriculum.stages.mth_1", "'math_1'"]),
+        ("~curriculum.stages.nosuch", ["known:", "math_1"]),
+        ("stage@curriculum.stages.nosuch=math", ["'nosuch'", "+stage@curriculum.stages.nosuch=PRESET"]),
+        ("+stage@x=math", ["stage@curriculum.stages.NAME=math"]),
+        ("model@x=tiny", ["model@x=tiny", "write model=tiny"]),
+        ("tags={a:1}", ["'tracking.wandb.tags'"]),
+        ("threads=2", ["'cluster.trainer.threads' or 'cluster.engine.threads'"]),
+        ("tracking.wandb.tags={a:1}", ["tags={a:1}", "a list"]),
+        ("tracking.wandb.tags=[null]", ["tags[0]=null", "expected text"]),
+        ("name=${name}", ["name: takes its value from itself"]),
+        ("+curriculum.stages.x.steps=3", ["+stage@curriculum.stages.x=math"]),
+        ("se(ed=3", ["'se(ed' is no key"]),
+        ('name="a', ["in quotes: 'name='\"'\"'\"a'\"'\"''"]),
     ],
 )
 def test_a_wrong_override_is_one_line_with_its_remedy(override: str, said: list[str]) -> None:
@@ -188,11 +201,15 @@ def test_a_recorded_configuration_is_read_strictly(tmp_path: Path) -> None:
         ("seed: 1", "seed: true", "a whole number"),
         ("seed: 1\n", "", "seed"),
         ("seed: 1", "seed: [", "not valid YAML"),
+        ("run_dir: null", "run_dir: 3", "expected text, got a whole number"),
     ):
         path.write_text(to_yaml(compose_train()).replace(old, new, 1))
         with pytest.raises(ConfigError) as caught:
             load_train(path)
         assert str(path) in str(caught.value) and said in str(caught.value)
+    path.write_text("")
+    with pytest.raises(ConfigError, match="is empty or damaged"):
+        load_train(path)
     with pytest.raises(ConfigError, match="cannot read"):
         load_train(tmp_path / "nothing.yaml")
 

@@ -41,6 +41,13 @@ def test_shipped_configurations_break_no_rule() -> None:
         ([f"{MATH}.optimizer.schedule=trapezoidal"], ["schedule=trapezoidal", "constant, trapezoid", "'trapezoid'"]),
         (["cluster.device=gpu"], ["cluster.device=gpu", "cpu, cuda"]),
         (["seed=-1"], ["seed=-1", "at least 0"]),
+        (["seed=4294967296"], ["seed=4294967296", "at most 4294967295"]),
+        (["data.seed=-1"], ["data.seed=-1", "at least 0 and at most 4294967295"]),
+        ([f"{MATH}.temperature=0.001"], ["temperature=0.001", "at least 0.01"]),
+        (["cluster.engine.kv_cache_gib=1e9"], ["kv_cache_gib", "at most 4096"]),
+        (["cluster.step_timeout_s=0.5"], ["step_timeout_s=0.5", "at least 1"]),
+        ([f"{MATH}.steps=100000000"], [f"{MATH}.steps=", "at most 10000000"]),
+        ([f"{MATH}.group_size=100000"], [f"{MATH}.group_size=", "at most 65536"]),
         (["eval.problems_per_domain=0"], ["eval.problems_per_domain=0", "at least 1"]),
         # places
         (["name=a/b"], ["name=a/b", "folder name"]),
@@ -62,6 +69,10 @@ def test_shipped_configurations_break_no_rule() -> None:
         (["cluster.trainer.sequence_parallel=true"], ["sequence_parallel=true", "tensor_parallel above 1"]),
         (["cluster.engine.tensor_parallel=2"], ["engine.tensor_parallel=2", "docs/boundaries.md"]),
         (["cluster.trainer.data_parallel=16"], [f"{SFT}.prompts_per_step=8", "data_parallel=16"]),
+        (["cluster.trainer.data_parallel=1000"], [f"{SFT}.prompts_per_step=8", "and 5 more: math_1"]),
+        (["cluster.ray_address=foo"], ["cluster.ray_address=foo", "HOST:PORT"]),
+        (["cluster.ray_address='h:0'"], ["cluster.ray_address=h:0", "HOST:PORT"]),
+        ([f"{MATH}.domain=sft"], [f"{MATH}.group_size=8", "domain=sft", f"stage@{MATH}=sft"]),
         # curriculum
         ([f"{MATH}.max_response_length=99999"], [f"{MATH}.max_response_length=99999", "embeddings=512", "at most 384"]),
         (["curriculum.max_prompt_length=512"], ["max_prompt_length=512", "max_position_embeddings=512"]),
@@ -114,6 +125,7 @@ def test_a_broken_rule_names_key_value_and_remedy(overrides: list[str], said: li
         "cluster.trainer.pipeline_parallel=3",
         "model.dtype=bfloat16",
         "data.train_per_domain=0",
+        "cluster.trainer.data_parallel=1000",
         "model.tokenizer=/nowhere/x",
     ],
 )
@@ -150,6 +162,8 @@ def test_rules_of_problem_files(tmp_path: Path) -> None:
     assert broken("data=jsonl", *given, *rows(tmp_path, "sft")) == []
     lines = broken("data=jsonl", *given, "data.sft=/nowhere.jsonl")
     assert lines == ["data.sft=/nowhere.jsonl: no such file"]
+    lines = broken("data=jsonl", *given, f"data.sft={tmp_path}")
+    assert lines == [f"data.sft={tmp_path}: is a folder; expected a JSONL file"]
     lines = broken(
         "data=jsonl", "curriculum=two_steps", "curriculum.max_prompt_length=200", "data.train=null", given[1]
     )
