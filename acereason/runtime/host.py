@@ -7,6 +7,7 @@ that reads them is loaded.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import os
 import socket
@@ -90,6 +91,8 @@ class Host:
             self._start_error = describe(self._name, "start", error)
             print(self._start_error.trace, file=sys.stderr, flush=True)
             raise self._start_error from None
+        gc.collect()
+        gc.freeze()  # what is here now stays for good, so the collector need not walk over it again and again
         return self._name
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
