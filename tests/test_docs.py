@@ -93,5 +93,5 @@ def test_the_readme_as_a_user_follows_it(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_grid_runs_cell_by_cell(tmp_path: Path) -> None:
     command.run("train", "-m", "seed=1,2", *SMALL, "name=null", cwd=tmp_path)
-    runs = [command.summary(path) for path in (tmp_path / "runs").iterdir()]
+    runs = [command.summary(path.parent) for path in (tmp_path / "runs").glob("*/*/summary.json")]
     assert [run["status"] for run in runs] == ["completed", "completed"]

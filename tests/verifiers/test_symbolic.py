@@ -32,8 +32,9 @@ def symbolic() -> Iterator[SymbolicTier]:
     ],
 )
 def test_equivalence(symbolic: SymbolicTier, gold: str, answer: str, verdict: str) -> None:
+    before = "sympy" in sys.modules  # another test of this process may have brought it
     assert symbolic.judge(gold, answer).verdict == verdict
-    assert "sympy" not in sys.modules
+    assert ("sympy" in sys.modules) == before
 
 
 def test_an_endless_comparison_is_a_timeout_and_the_next_one_works(symbolic: SymbolicTier) -> None:
