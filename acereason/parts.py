@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from acereason.config.schema import TrainRunConfig
 from acereason.evaluation.heldout import HeldOut, evaluate
 from acereason.inputs import Inputs
@@ -76,10 +74,6 @@ class Parts:
 
     def train_problems(self, domain: str) -> list[Problem]:
         return self.inputs.train[domain]
-
-    def sft_tokens(self, index: int) -> tuple[np.ndarray, int]:
-        example = self.inputs.sft[index]
-        return example.tokens, example.prompt_length
 
     def initialise(self) -> None:
         """The model's own initial weights: a Hugging Face checkpoint, or random ones from the run's seed."""

@@ -29,9 +29,9 @@ def sft_step(parts: Parts, stage: Stage, stage_step: int, sampler: EpochSampler)
     start = time.monotonic()
     updates = []
     for _ in range(stage.config.updates_per_step):
-        rows = [parts.sft_tokens(i) for i in sampler.next(stage.config.prompts_per_step)]
-        responses = sum(len(tokens) - prompt for tokens, prompt in rows)
-        updates.append([TrainSequence(tokens, prompt, 1.0, 1.0 / responses, None) for tokens, prompt in rows])
+        rows = [parts.inputs.sft[i] for i in sampler.next(stage.config.prompts_per_step)]
+        responses = sum(len(row.tokens) - row.prompt_length for row in rows)
+        updates.append([TrainSequence(row.tokens, row.prompt_length, 1.0, 1.0 / responses) for row in rows])
     rates = stage.learning_rates(stage_step)
     stats = parts.trainer.train(updates, rates, temperature=1.0)
     parts.weights_version += 1

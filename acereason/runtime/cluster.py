@@ -23,7 +23,7 @@ import ray
 
 from acereason.runtime.calls import Call, Origin, Stream, gather, interleave
 from acereason.runtime.host import Host
-from acereason.runtime.processes import last_lines, log_path
+from acereason.runtime.processes import log_path
 
 __all__ = ["Actor", "Call", "Cluster", "Stream", "gather", "interleave", "put"]
 
@@ -63,10 +63,6 @@ class Actor:
     def pid(self) -> Call:
         """Process id of the actor on its node."""
         return Call(self._handle.pid.remote(), self._origin("pid"))
-
-    def last_lines(self) -> str:
-        """The end of what the actor printed, for messages."""
-        return last_lines(self.log)
 
     def stop(self) -> None:
         """End the actor's process now; calls under way fail."""
