@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_pipeline.decontamination.tokens import READERS, blanked, blind, may_hold_blanks
@@ -19,7 +21,7 @@ IntArray = NDArray[np.int32]
 PositionArray = NDArray[np.int64]
 
 _REMEMBERED = 400_000  # words whose reading is kept from one call to the next; some 200 bytes each, so 80 MB
-_MARK = "\x00"  # a word of its own after every text; statements hold no such character once it is replaced
+_END = 0  # number of the word that stands after every text; its only token is -1
 
 
 @dataclass(frozen=True)
@@ -68,26 +70,33 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> TokenArray:
         """The texts' token numbers, drawings left out."""
-        joined = f" {_MARK} ".join([*texts, ""])
-        if joined.count(_MARK) != len(texts):
-            return self.encode([text.replace(_MARK, " ") for text in texts])
-        if may_hold_blanks(joined, self.style):  # text by text: a drawing left open must not reach into the next
-            joined = f" {_MARK} ".join([*(blanked(text, self.style) for text in texts), ""])
-        listed = joined.split()
-        numbers = np.fromiter(map(self._words.__getitem__, listed), np.int32, len(listed))
-        ids = self._words.tokens_of(numbers)
-        ends = np.flatnonzero(ids < 0)
-        ids[ends] = 0
-        starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-        if len(self._words) > _REMEMBERED:
-            self._words.forget()
-        return TokenArray(ids, starts.astype(np.int64), ends.astype(np.int64))
+        if may_hold_blanks("\n".join(texts), self.style):
+            texts = [blanked(text, self.style) for text in texts]
+        words = pc.utf8_split_whitespace(_arrow_texts(texts))  # by the same white space as str.split
+        each = words.flatten().dictionary_encode()  # the different words, and which of them each word is
+        known = self._words
+        numbers = np.fromiter(map(known.__getitem__, each.dictionary.to_pylist()), np.int32, len(each.dictionary))
+        ends = words.offsets.to_numpy()[1:] - words.offsets[0].as_py()
+        ids = known.tokens_of(np.insert(numbers[each.indices.to_numpy()], ends, _END))
+        after = np.flatnonzero(ids < 0)
+        ids[after] = 0
+        starts = np.concatenate([[0], after[:-1] + 1]) if len(after) else after
+        if len(known) > _REMEMBERED:
+            known.forget()
+        return TokenArray(ids, starts.astype(np.int64), after.astype(np.int64))
+
+
+def _arrow_texts(texts: Sequence[str]) -> pa.Array:
+    try:
+        return pa.array(texts, pa.large_string())
+    except UnicodeEncodeError:  # half a surrogate pair, which no word of a language holds
+        return pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.large_string())
 
 
 class _Words(dict[str, int]):
     """Words by number, in the order in which they were asked for; `tokens_of` has the token numbers of each.
 
-    A number a word, and not its tokens, is what makes reading fast: most words are known, and the rest is NumPy's.
+    Arrow finds the different words of many texts, so each is looked up here once; the rest is NumPy's.
     """
 
     def __init__(self, read: Callable[[str], tuple[str, ...]]) -> None:
@@ -100,8 +109,8 @@ class _Words(dict[str, int]):
     def forget(self) -> None:
         """Starts anew with the words; the numbers of tokens stay."""
         self.clear()
-        self[_MARK] = 0
-        self.ids, self.ends = array("i", [-1]), array("q", [1])  # of word w: ids[ends[w - 1]:ends[w]]
+        self[""] = 1  # what Arrow puts before and after white space at the ends of a text; it has no token
+        self.ids, self.ends = array("i", [-1]), array("q", [1, 1])  # of word w: ids[ends[w - 1]:ends[w]]
 
     def __missing__(self, word: str) -> int:
         known = self.numbers
