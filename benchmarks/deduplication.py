@@ -38,8 +38,9 @@ def ours(texts: list[str]) -> set[tuple[int, int]]:
     vocabulary = Vocabulary("plain")
     tokens = vocabulary.encode(texts)
     keys = np.random.default_rng(1).integers(1, 1 << 64, len(vocabulary) + 1, dtype=np.uint64)
-    pairs = candidate_pairs(band_hashes(tokens, SHINGLE, keys, BANDS, ROWS, seed=1))
-    near = jaccard(*shingles(tokens, SHINGLE, keys), pairs) >= 0.7
+    pairs = candidate_pairs(band_hashes(tokens, SHINGLE, keys, BANDS, ROWS, seed=1).T)
+    hashes, ends = shingles(tokens, SHINGLE, keys)
+    near = jaccard(lambda text: hashes[ends[text] : ends[text + 1]], pairs) >= 0.7
     return {(int(one), int(other)) for one, other in pairs[near]}
 
 

@@ -7,7 +7,7 @@ have, and it also stands after every text, so that no n-gram with a 0 in it need
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,11 @@ class Vocabulary:
     def freeze(self) -> None:
         """From here on the vocabulary stays as it is."""
         self._words.frozen = True
+
+    @property
+    def tokens(self) -> Iterable[str]:
+        """All tokens in the order of their numbers, from 1 on."""
+        return self._words.numbers
 
     def tokens_of(self, ids: Sequence[int]) -> list[str]:
         """The tokens of numbers above 0."""

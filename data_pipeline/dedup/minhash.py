@@ -7,6 +7,9 @@ only proposes a pair; its similarity is then computed exactly.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,12 +19,24 @@ from data_pipeline.decontamination.token_ids import PositionArray, TokenArray
 _TOKENS_AT_ONCE = 1_000_000
 _SMALL_GROUP = 32  # statements in a bucket that are all compared with each other
 _NEXT = 8  # in a larger bucket, each one with so many that follow it
+_SETS = 4096  # of shingles that are remembered
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 
 def collision_probability(similarity: float, bands: int, rows: int) -> float:
     """Probability that two statements of this Jaccard similarity are compared."""
     return float(1.0 - (1.0 - similarity**rows) ** bands)
+
+
+def token_keys(count: int, seed: int) -> HashArray:
+    """A random number for each token number up to `count`, the same whatever the count; shape (count + 1,).
+
+    By SplitMix64 (Steele, Lea, Flood 2014), so that a vocabulary may grow while texts are read.
+    """
+    state = (np.arange(1, count + 2, dtype=np.uint64) + np.uint64(seed << 32)) * np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(state ^ (state >> np.uint64(31)))
 
 
 def shingles(tokens: TokenArray, length: int, keys: HashArray) -> tuple[HashArray, PositionArray]:
@@ -87,33 +102,38 @@ def _parts(tokens: TokenArray) -> list[tuple[slice, TokenArray]]:
     return found
 
 
-def candidate_pairs(bands: NDArray[np.uint64]) -> NDArray[np.int64]:
+def candidate_pairs(bands: Iterable[NDArray[np.uint64]]) -> NDArray[np.int64]:
     """Pairs of texts that share a band, each once, smaller number first, ascending; shape (pairs, 2).
 
-    In a bucket of more than `_SMALL_GROUP` texts, which a template makes, each is paired with the `_NEXT` after it.
+    `bands`: the hashes of all texts, band by band; one at a time is held. In a bucket of more than `_SMALL_GROUP`
+    texts, which a template makes, each is paired with the `_NEXT` after it.
     """
-    found = [np.empty((0, 2), np.int64)]
-    for column in bands.T:
-        order = np.argsort(column, kind="stable")
+    known = np.empty(0, np.uint64)  # pairs as one number each
+    for column in bands:
+        order = np.argsort(column, kind="stable")  # texts ascend within a bucket
         values = column[order]
         edges = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1], [True]])) if len(values) else [0]
         sizes = np.diff(edges)
         within = np.repeat(sizes, sizes)
         group_end = np.repeat(edges[1:], sizes)
+        found = [known]
         for step in range(1, min(int(sizes.max(initial=1)), _SMALL_GROUP)):
             first = np.flatnonzero(
                 (np.arange(len(order)) + step < group_end) & ((within <= _SMALL_GROUP) | (step <= _NEXT))
             )
-            found.append(np.stack([order[first], order[first + step]], axis=1))
-    pairs = np.concatenate(found)
-    return np.unique(np.sort(pairs, axis=1), axis=0)
+            one, other = order[first].astype(np.uint64), order[first + step].astype(np.uint64)
+            found.append((one << np.uint64(32)) | other)
+        known = np.unique(np.concatenate(found))
+    return np.stack([known >> np.uint64(32), known & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
 
 
-def jaccard(hashes: HashArray, ends: PositionArray, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Exact Jaccard similarity of the shingle sets of each pair; shape (pairs,)."""
-    sets = [np.unique(hashes[ends[text] : ends[text + 1]]) for text in range(len(ends) - 1)]
+def jaccard(set_of: Callable[[int], NDArray[np.generic]], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Exact Jaccard similarity of each pair; shape (pairs,). `set_of`: the hashes of a text's shingles."""
+    remembered = lru_cache(_SETS)(lambda text: np.unique(set_of(text)))
     found = np.empty(len(pairs))
-    for row, (one, other) in enumerate(pairs):
-        shared = len(np.intersect1d(sets[one], sets[other], assume_unique=True))
-        found[row] = shared / (len(sets[one]) + len(sets[other]) - shared)
+    for row, (one, other) in enumerate(pairs.tolist()):
+        both = np.concatenate([remembered(one), remembered(other)])
+        both.sort()
+        shared = int(np.count_nonzero(both[1:] == both[:-1]))
+        found[row] = shared / (len(both) - shared)
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import polars as pl
 
 from data_pipeline.dedup.pairs import SameAnswers, near_pairs
@@ -18,33 +21,36 @@ SIGNALS: dict[str, pl.DataType] = {
 
 def signals_of(rows: pl.DataFrame, pairs: pl.DataFrame, settings: DedupConfig) -> pl.DataFrame:
     """`id` and `SIGNALS`, one row for each of `rows` (columns `id`, `source`), in order. `pairs`: of `near_pairs`."""
-    ids = rows["id"].to_list()
-    place = {name: number for number, name in enumerate(ids)}
-    joined = pairs.filter(pl.col("relation").is_in(["exact", "near"]))
-    cluster = clusters(len(ids), [(place[one], place[other]) for one, other in joined.select("id", "other").rows()])
+    places = rows.select("id", row=pl.int_range(pl.len(), dtype=pl.Int64))
+    joined = (
+        pairs.lazy().filter(pl.col("relation").is_in(["exact", "near"])).select("id", "other")
+        .join(places.lazy(), "id").join(places.lazy(), left_on="other", right_on="id", suffix="_other")
+        .select("row", "row_other").collect()
+    )  # fmt: skip
+    cluster = np.array(clusters(len(rows), joined.iter_rows()), np.int64)
     rank = {source: number for number, source in enumerate(settings.prefer)}
-    preference = [rank.get(source, len(rank)) for source in rows["source"].to_list()]
-    kept: dict[int, int] = {}
-    for row, root in enumerate(cluster):
-        best = kept.get(root, row)
-        kept[root] = min(best, row, key=lambda number: (preference[number], number))
-    sizes: dict[int, int] = {}
-    for root in cluster:
-        sizes[root] = sizes.get(root, 0) + 1
-    counted = {
-        relation: _count(pairs.filter(pl.col("relation") == relation))
-        for relation in ("exact", "variant", "label_conflict")
-    }
-    return pl.DataFrame(
+    preference = rows["source"].replace_strict(rank, default=len(rank), return_dtype=pl.Int64).to_numpy()
+    order = np.lexsort([preference, cluster])  # the sort is stable, so the first row comes first
+    best = order[np.concatenate([[True], cluster[order[1:]] != cluster[order[:-1]]])] if len(rows) else order
+    kept = np.zeros(len(rows), np.int64)
+    kept[cluster[best]] = best
+    signs = pl.DataFrame(
         {
-            "id": ids,
-            "dedup_kept": [ids[kept[root]] for root in cluster],
-            "dedup_cluster": [sizes[root] for root in cluster],
-            "dedup_exact": [name in counted["exact"] for name in ids],
-            "dedup_variants": [counted["variant"].get(name, 0) for name in ids],
-            "dedup_conflicts": [counted["label_conflict"].get(name, 0) for name in ids],
-        },
-        schema={"id": pl.String(), **SIGNALS},
+            "id": rows["id"],
+            "dedup_kept": rows["id"].gather(kept[cluster]),
+            "dedup_cluster": np.bincount(cluster, minlength=len(rows))[cluster],
+        }
+    )
+    for name, relation in (("exact", "exact"), ("variants", "variant"), ("conflicts", "label_conflict")):
+        of = pairs.filter(pl.col("relation") == relation)
+        counted = pl.concat([of["id"], of["other"].alias("id")]).value_counts(name=f"dedup_{name}")
+        signs = signs.join(counted, "id", how="left", maintain_order="left")
+    return signs.select(
+        "id",
+        "dedup_kept",
+        pl.col("dedup_cluster").cast(SIGNALS["dedup_cluster"]),
+        pl.col("dedup_exact").is_not_null(),
+        *(pl.col(name).fill_null(0).cast(SIGNALS[name]) for name in ("dedup_variants", "dedup_conflicts")),
     )
 
 
@@ -67,7 +73,7 @@ def decide(table: pl.DataFrame, settings: DedupConfig) -> pl.Series:
     return table.select(reason=reason)["reason"]
 
 
-def clusters(count: int, edges: list[tuple[int, int]]) -> list[int]:
+def clusters(count: int, edges: Iterable[tuple[int, int]]) -> list[int]:
     """The smallest member of each member's cluster; `edges` join members 0 to `count` - 1."""
     root = list(range(count))
 
@@ -81,8 +87,3 @@ def clusters(count: int, edges: list[tuple[int, int]]) -> list[int]:
         first, second = sorted((of(one), of(other)))
         root[second] = first
     return [of(member) for member in range(count)]
-
-
-def _count(pairs: pl.DataFrame) -> dict[str, int]:
-    listed = pl.concat([pairs["id"], pairs["other"].alias("id")]).value_counts()
-    return dict(listed.rows())

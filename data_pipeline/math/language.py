@@ -44,6 +44,8 @@ _UNSUITABLE_WORDS = {kind: re.compile(rf"\b(?:{words})", re.IGNORECASE) for kind
 
 def foreign_letters(text: Text) -> float:
     """Share of the prose's letters that are in no Latin alphabet; 0.0 where it has no letter."""
+    if all(map(str.isascii, text.words)):
+        return 0.0
     letters = [c for word in text.words for c in word if c.isalpha()]
     outside = sum(not c.isascii() and not unicodedata.name(c, "").startswith("LATIN") for c in letters)
     return outside / len(letters) if letters else 0.0
@@ -59,8 +61,8 @@ def language(text: Text) -> str:
         return "other"
     if len(text.words) < MIN_WORDS:
         return "und"
-    english = sum(word in _ENGLISH for word in text.words)
-    counts = {code: sum(word in words for word in text.words) for code, words in _SETS.items()}
+    english = sum(map(_ENGLISH.__contains__, text.words))
+    counts = {code: sum(map(words.__contains__, text.words)) for code, words in _SETS.items()}
     best = max(counts, key=lambda code: counts[code])
     return best if counts[best] > english and counts[best] >= 0.1 * len(text.words) else "en"
 

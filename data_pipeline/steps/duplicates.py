@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import polars as pl
+
 from acereason.config.schema import VerifierConfig
 from acereason.config.structured import to_plain
 from data_pipeline.dedup.answers import same_answers
-from data_pipeline.dedup.pairs import PAIR_COLUMNS, near_pairs
+from data_pipeline.dedup.pairs import PAIR_COLUMNS, PairPass
 from data_pipeline.dedup.settings import DedupConfig
 from data_pipeline.dedup.signals import decide, signals_of
 from data_pipeline.stages import Stage, StageRun, policy_work
@@ -34,8 +36,12 @@ def duplicate_stages(over: str, settings: DedupConfig, verifier: VerifierConfig)
 
 
 def _work(run: StageRun, settings: DedupConfig, verifier: VerifierConfig) -> None:
-    rows = run.table(("prompt", "answer", "source"))
-    pairs = near_pairs(rows, settings, partial(same_answers, config=verifier))
+    reading = PairPass(settings, run.scratch("statements"))
+    rows: list[pl.DataFrame] = []
+    for batch in run.batches(("prompt", "answer", "source")):
+        reading.add(batch)
+        rows.append(batch.select("id", pl.col("source").cast(pl.Categorical)))
+    pairs = reading.finish(partial(same_answers, config=verifier))
     run.side(PAIRS, pairs, PAIR_COLUMNS)
     run.about["pairs"] = dict(sorted(pairs["relation"].value_counts().rows()))
-    run.emit(signals_of(rows, pairs, settings))
+    run.emit(signals_of(pl.concat(rows), pairs, settings))

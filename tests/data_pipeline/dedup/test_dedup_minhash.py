@@ -14,6 +14,10 @@ from data_pipeline.dedup.minhash import band_hashes, candidate_pairs, collision_
 KEYS = np.random.default_rng(1).integers(1, 1 << 64, 5000, dtype=np.uint64)
 
 
+def sets_of(hashes: np.ndarray, ends: np.ndarray):
+    return lambda text: hashes[ends[text] : ends[text + 1]]
+
+
 def test_similarity_is_that_of_the_sets_of_shingles() -> None:
     rng = random.Random(2)
     texts = [" ".join(rng.choice("abcde") * 2 for _ in range(rng.randrange(0, 14))) for _ in range(40)]
@@ -23,7 +27,7 @@ def test_similarity_is_that_of_the_sets_of_shingles() -> None:
         words = text.split()
         sets.append({tuple(words[at : at + 3]) for at in range(len(words) - 2)} or {tuple(words)})
     pairs = np.array(list(itertools.combinations(range(len(texts)), 2)))
-    found = jaccard(*shingles(tokens, 3, KEYS), pairs)
+    found = jaccard(sets_of(*shingles(tokens, 3, KEYS)), pairs)
     expected = [len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in pairs]
     assert found.tolist() == pytest.approx(expected)
 
@@ -65,7 +69,7 @@ def test_texts_are_hashed_alike_wherever_they_stand(monkeypatch: pytest.MonkeyPa
 
 def test_candidates_are_all_pairs_of_a_bucket_and_neighbours_of_a_large_one() -> None:
     bands = np.array([[1, 9], [2, 8], [1, 8], [3, 7], [2, 8]], np.uint64)
-    assert candidate_pairs(bands).tolist() == [[0, 2], [1, 2], [1, 4], [2, 4]]
-    large = candidate_pairs(np.zeros((100, 1), np.uint64))
+    assert candidate_pairs(bands.T).tolist() == [[0, 2], [1, 2], [1, 4], [2, 4]]
+    large = candidate_pairs(np.zeros((1, 100), np.uint64))
     assert large.tolist() == [[a, b] for a in range(100) for b in range(a + 1, min(a + 9, 100))]
-    assert candidate_pairs(np.zeros((0, 4), np.uint64)).shape == (0, 2)
+    assert candidate_pairs(np.zeros((4, 0), np.uint64)).shape == (0, 2)

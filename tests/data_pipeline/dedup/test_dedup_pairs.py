@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from acereason.config.schema import VerifierConfig
 from data_pipeline.dedup.answers import same_answers
-from data_pipeline.dedup.pairs import near_pairs
+from data_pipeline.dedup.pairs import PairPass, near_pairs
 from data_pipeline.dedup.settings import DedupConfig
 from data_pipeline.dedup.signals import clusters, decide, signals, signals_of
 from tests.data_pipeline.decontamination.labelled import made, typeset
@@ -146,3 +147,21 @@ def test_clusters_are_the_connected_parts_whatever_the_order() -> None:
     edges = [(5, 6), (0, 3), (6, 2), (3, 4)]
     for order in (edges, edges[::-1], [(b, a) for a, b in edges]):
         assert clusters(8, order) == [0, 1, 2, 0, 0, 2, 2, 7]
+
+
+def test_pairs_do_not_depend_on_how_the_rows_came(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    items, _ = made(4, 60, 0)
+    given = [(item.text, str(rng.randint(1, 3)), "first") for item in items]
+    given += [(f"Problem {place}.2: {text}", answer, "third") for place, (text, answer, _) in enumerate(given[::5])]
+    given += [(typeset(text, rng), answer, "second") for text, answer, _ in given[::2]] + [given[0], ("", "0", "empty")]
+    rows = rows_of(*given)
+    whole = near_pairs(rows, settings(), by_characters)
+    assert {"exact", "near"} <= set(whole["relation"])
+    for size in (1, 7):
+        reading = PairPass(settings(), tmp_path)
+        for part in rows.iter_slices(size):
+            reading.add(part)
+        assert reading.finish(by_characters).equals(whole)
+    assert list(tmp_path.iterdir()) == []  # what waits has no name
+    assert PairPass(settings(), tmp_path).finish(by_characters).is_empty()
