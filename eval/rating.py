@@ -148,8 +148,11 @@ def read_contests(path: Path) -> tuple[list[Contest], list[float]]:
     if twice is not None:
         raise InputError(f"{path}: problem {twice!r} stands in two contests")
     population = raw.get("population", [])
-    if not isinstance(population, list) or not all(map(_is_number, population)):
+    if not isinstance(population, list):
         raise InputError(f"{path}: population: expected a list of ratings")
+    for number, value in enumerate(population):
+        if not _is_number(value):
+            raise InputError(f"{path}: population[{number}]: expected a list of ratings, got {_said(value)}")
     return contests, [float(value) for value in population]
 
 
@@ -159,12 +162,24 @@ def _contest(entry: Any, place: str) -> Contest:
     points, field = entry.get("problems"), entry.get("field")
     if not isinstance(points, dict) or not points or not all(_is_number(v) and v > 0 for v in points.values()):
         raise InputError(f"{place}.problems: expected the points of each problem by its id, above 0")
-    pairs = isinstance(field, list) and all(isinstance(row, list) and len(row) == 2 for row in field)
-    if not field or not pairs or not all(_is_number(value) for row in field for value in row):
+    if not isinstance(field, list) or not field:
         raise InputError(f"{place}.field: expected [rating, points] of at least one contestant")
+    for number, row in enumerate(field):
+        if not isinstance(row, list) or len(row) != 2 or not all(map(_is_number, row)):
+            raise InputError(f"{place}.field[{number}]: expected [rating, points], two numbers, got {_said(row)}")
     listed = np.asarray(field, dtype=float)
     return Contest(str(entry["id"]), {k: float(v) for k, v in points.items()}, listed[:, 0], listed[:, 1])
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _said(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:60] + " ..."

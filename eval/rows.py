@@ -29,7 +29,9 @@ def files_of(path: Path) -> list[Path]:
 def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, row) of JSONL, or (position from 1, row) of a JSON list, of CSV with a head line, or of Parquet.
 
-    JSON may be gzipped. JSONL is read line by line. Raises `RowError`, `InputError`.
+    JSON may be gzipped, and may begin with a byte order mark. JSONL is read line by line.
+
+    Raises `RowError`, `InputError`.
     """
     try:
         with open(path, "rb") as stream:
@@ -51,7 +53,7 @@ def _json(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, dict[str, Any]]]
     for number, line in enumerate(stream, start=1):
         if not line.strip():
             continue
-        text = line.decode("utf-8")
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         if text.lstrip().startswith("["):
             yield from _list(path, text + stream.read().decode("utf-8"))
             return
@@ -99,10 +101,12 @@ def text_of(path: Path, line: int, row: dict[str, Any], name: str) -> str:
 def number_of(path: Path, line: int, row: dict[str, Any], name: str) -> str:
     """A whole number as its digits."""
     value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    if isinstance(value, float) and value.is_integer():  # which NaN and the infinities, that files may hold, are not
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         said = "is missing" if name not in row else f"expected a whole number, got {str(value)[:60]}"
         raise RowError(path, line, name, said)
-    return str(int(value))
+    return str(value)
 
 
 def texts_of(path: Path, line: int, row: dict[str, Any], name: str) -> list[str]:

@@ -161,6 +161,8 @@ def test_a_file_that_is_not_there_is_said_with_where_to_get_it(tmp_path: Path) -
         ("rllm_amc", {"problem": "p", "answer": 1.0, "url": "elsewhere"}, "url"),
         ("minerva", {"problem": "p", "answer": [], "idx": 1, "type": "t"}, "answer"),
         ("minerva", {"problem": "p", "answer": ["1"], "idx": True, "type": "t"}, "idx"),
+        ("minerva", {"problem": "p", "answer": ["1"], "idx": float("nan"), "type": "t"}, "idx"),
+        ("minerva", {"problem": "p", "answer": ["1"], "idx": float("inf"), "type": "t"}, "idx"),
         ("olympiad_bench", {"id": 1, "problem": "p", "answer": ["1", "2"], "subfield": "s"}, "answer"),
         ("gsm8k", {"question": "q", "answer": "18"}, "answer"),
         ("humaneval", {"task_id": "a", "prompt": "p", "test": "t"}, "entry_point"),

@@ -103,10 +103,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         ({"contests": [{"id": 1, "problems": {}, "field": [[1, 1]]}]}, "contests[0].problems: expected the points"),
         (
             {"contests": [{"id": 1, "problems": {"p": 1}, "field": [[1]]}]},
-            "contests[0].field: expected [rating, points]",
+            "contests[0].field[0]: expected [rating, points], two numbers, got [1]",
         ),
+        (
+            {"contests": [{"id": 1, "problems": {"p": 1}, "field": [[1, 1], [10**400, 1]]}]},
+            "contests[0].field[1]: expected [rating, points], two numbers, got [1000",
+        ),
+        ({"contests": [{"id": 1, "problems": {"p": 10**400}, "field": [[1, 1]]}]}, "contests[0].problems: expected"),
+        ({"population": [1500, float("nan")]}, "population[1]: expected a list of ratings, got NaN"),
         ({"contests": [{"problems": {"p": 1}}]}, "contests[0]: expected an object with id"),
-        ({"population": ["high"]}, "population: expected a list of ratings"),
+        ({"population": ["high"]}, 'population[0]: expected a list of ratings, got "high"'),
         (
             {"contests": [{"id": n, "problems": {"p": 1}, "field": [[1, 1]]} for n in (1, 2)]},
             "'p' stands in two contests",
