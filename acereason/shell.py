@@ -8,15 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from acereason.errors import InputError
 
 SHELLS = ("bash", "zsh", "fish")
+BENCHMARK = "benchmark="  # the one key of `eval` that takes a list
 OVERRIDES = {
     "train": ("train", 1),
     "plan": ("train", 1),
     "resume": ("train", 2),
     "fork": ("train", 3),
     "eval": ("eval", 1),
+    "eval score": ("eval", 2),
     "data": ("data", 2),
 }
-"""Of the verbs that take overrides: what these are composed with, and the words before them, the verb included."""
+"""Of the verbs that take overrides: what these are composed with, and the words before them, the verb included.
+
+A verb and a word of its own are a verb here too, where that word has its own options.
+"""
 
 _BASH = """\
 _acereason_complete() {
@@ -62,6 +67,8 @@ def answer(
 ) -> list[str]:
     """Completions of the command line in COMP_LINE up to COMP_POINT; `verbs` maps each verb to its own words.
 
+    A key of two words is a verb and a word of its own, with the options of both together.
+
     `elsewhere` gives the schema of a root that is defined in another room.
     """
     line = environ.get("COMP_LINE", "")
@@ -72,8 +79,8 @@ def answer(
     typed = "" if line.endswith(" ") or not words else words[-1]
     done = words[: len(words) - (1 if typed else 0)]
     if not done:
-        return [verb for verb in verbs if verb.startswith(typed)]
-    verb = done[0]
+        return [verb for verb in verbs if verb.startswith(typed) and " " not in verb]
+    verb = " ".join(done[:2]) if " ".join(done[:2]) in verbs else done[0]
     own = [word for word in verbs.get(verb, ()) if word.startswith(typed) and (typed or not word.startswith("-"))]
     own = own if len(done) == 1 or typed.startswith("-") else []
     root, first = OVERRIDES.get(verb, ("", 0))
@@ -83,11 +90,33 @@ def answer(
         return own
     from acereason.config.completion import completions
 
-    overrides = " ".join(done[first:])
     if verb == "data" and done[1] != "tiny":
         root = f"data_{done[1]}"
-    given = f"{overrides} {typed}" if typed else f"{overrides} "
-    return sorted({*own, *completions(root, given, elsewhere(root))})
+    given, named = done[first:], ""
+    if root == "eval":
+        given = [_first_benchmark(word) for word in given if "=" in word]  # the others are files
+        named, typed = _listed(typed)
+    found = completions(root, " ".join([*given, typed]), elsewhere(root))
+    there = named.split(",")
+    return sorted({*own, *(_after(named, word) for word in found if word.partition("=")[2] not in there or not named)})
+
+
+def _first_benchmark(word: str) -> str:
+    """`benchmark=A,B` as `benchmark=A`: one of them is enough to know the keys."""
+    return word.partition(",")[0] if word.startswith(BENCHMARK) else word
+
+
+def _listed(typed: str) -> tuple[str, str]:
+    """(A,B and a comma, `benchmark=C`) of `benchmark=A,B,C`; ("", typed) of every other word."""
+    if not typed.startswith(BENCHMARK) or "," not in typed:
+        return "", typed
+    named, _, last = typed.removeprefix(BENCHMARK).rpartition(",")
+    return f"{named},", BENCHMARK + last
+
+
+def _after(named: str, word: str) -> str:
+    """`word` with the benchmarks that were named before its own."""
+    return BENCHMARK + named + word.removeprefix(BENCHMARK) if named else word
 
 
 def _stages(run_dir: str) -> list[str]:

@@ -12,10 +12,15 @@ from acereason.errors import InputError
 from acereason.evaluation import paired, pass_at_k
 from acereason.evaluation.paired import Difference, Transitions
 from acereason.evaluation.statistics import Accuracy, Samples, accuracy, infra_errors
-from eval.markdown import cell, points, signed, table
+from eval.forms import MARKDOWN, PLAIN, Form
+from eval.markdown import points, signed
 from eval.result_file import ResultFile, plain, read_result
 
-MOST_IDS = 40  # ids named in Markdown; JSON has all
+MOST_IDS = 40  # ids named in text; JSON has all
+# What a result's settings say of the model itself. `hash` stands for all settings together, `source` is the files that
+# were imported. Of the shape the arithmetic alone is a condition.
+_THE_MODEL = ("weights", "model_path", "hash", "source")
+NOT_CORRECTED = "The p-values are not corrected for the number of topics."
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,11 @@ def _conditions(a: ResultFile, b: ResultFile) -> list[tuple[str, str, str]]:
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"settings.{key}": value for key, value in settings.items()}
+    named = {f"settings.{key}": value for key, value in settings.items() if key not in _THE_MODEL}
+    model = named.pop("settings.model", None)
+    if isinstance(model, Mapping) and "dtype" in model:
+        named["settings.model.dtype"] = model["dtype"]
+    return named
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
@@ -129,42 +138,52 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as a Markdown page."""
+    return _written(comparison, MARKDOWN)
+
+
+def plain_text(comparison: Comparison) -> str:
+    """The comparison for a terminal."""
+    return _written(comparison, PLAIN)
+
+
+def _written(comparison: Comparison, form: Form) -> str:
     d = comparison.difference
     a, b = comparison.a, comparison.b
-    parts = [f"# {cell(a.benchmark)}: {cell(b.model)} against {cell(a.model)}"]
+    parts = [form.heading(1, f"{a.benchmark}: {b.model} against {a.model}")]
     rows = [
         ["a", a.model, points(comparison.accuracy_a.mean), points(comparison.accuracy_a.sampling_error), a.k_text],
         ["b", b.model, points(comparison.accuracy_b.mean), points(comparison.accuracy_b.sampling_error), b.k_text],
     ]
-    parts.append(table(["", "model", "avg@k", "± (these problems)", "k"], rows))
+    parts.append(form.table(["", "model", "avg@k", "± (these problems)", "k"], rows))
     parts.append(
-        f"b - a over {d.problems} problems: **{signed(d.mean)}** points, {d.level:.0%} interval {interval(d)} "
-        f"(bootstrap over problems), p = {_p(d)}. Standard error {points(d.standard_error)} over problems, "
+        f"b - a over {d.problems} problems: {form.strong(signed(d.mean))} points, {d.level:.0%} interval {interval(d)} "
+        f"(bootstrap over problems), p = {p_value(d)}. Standard error {points(d.standard_error)} over problems, "
         f"{points(d.sampling_error)} over samples of these problems."
     )
     if comparison.conditions:
         rows = [list(row) for row in comparison.conditions]
-        parts += ["The two were not evaluated alike:", table(["", "a", "b"], rows)]
+        parts += ["The two were not evaluated alike:", form.table(["", "a", "b"], rows)]
     for name, ids in (("a", comparison.only_a), ("b", comparison.only_b)):
         if ids:
-            parts.append(f"Only {name} has judged samples of {len(ids)} problems, which are left out: {_ids(ids)}.")
+            listed = _ids(ids, form)
+            parts.append(f"Only {name} has judged samples of {len(ids)} problems, which are left out: {listed}.")
     if any(comparison.infra_errors):
         parts.append("Samples without a verdict, left out: a {}, b {}.".format(*comparison.infra_errors))
     if comparison.by_topic:
         rows = [
-            [topic, str(row.problems), signed(row.mean), interval(row), _p(row)]
+            [topic, str(row.problems), signed(row.mean), interval(row), p_value(row)]
             for topic, row in comparison.by_topic.items()
         ]
-        parts += ["## By topic", table(["topic", "problems", "b - a", "interval", "p"], rows)]
-        parts.append("The p-values are not corrected for the number of topics.")
+        parts += [form.heading(2, "By topic"), form.table(["topic", "problems", "b - a", "interval", "p"], rows)]
+        parts.append(NOT_CORRECTED)
     rows = [[str(row.k), points(row.a), points(row.b), signed(row.b - row.a)] for row in comparison.pass_at_k]
-    parts += ["## pass@k", table(["k", "a", "b", "b - a"], rows)]
+    parts += [form.heading(2, "pass@k"), form.table(["k", "a", "b", "b - a"], rows)]
     moved = comparison.transitions
     rows = [[name, *map(str, row)] for name, row in zip(paired.BINS, moved.matrix, strict=True)]
-    parts += ["## Problems by solve rate: a down, b across", table(["a \\ b", *paired.BINS], rows)]
-    parts.append(f"Newly solved: {len(moved.newly_solved)}{_listed(moved.newly_solved)}")
-    parts.append(f"Lost: {len(moved.lost)}{_listed(moved.lost)}")
-    parts.append(f"Solved by neither: {len(moved.never)}{_listed(moved.never)}")
+    parts.append(form.heading(2, "Problems by solve rate: a down, b across"))
+    parts.append(form.table(["a \\ b", *paired.BINS], rows))
+    for title, ids in (("Newly solved", moved.newly_solved), ("Lost", moved.lost), ("Solved by neither", moved.never)):
+        parts.append(f"{title}: {len(ids)}" + (f": {_ids(ids, form)}." if ids else "."))
     return "\n\n".join(parts) + "\n"
 
 
@@ -173,14 +192,11 @@ def interval(d: Difference) -> str:
     return f"{signed(d.low)} to {signed(d.high)}" if d.low == d.low else "unknown"
 
 
-def _p(d: Difference) -> str:
+def p_value(d: Difference) -> str:
+    """The p-value to three digits."""
     return "unknown" if d.p_value != d.p_value else f"{d.p_value:.3g}"
 
 
-def _ids(ids: tuple[str, ...]) -> str:
-    said = ", ".join(cell(key) for key in ids[:MOST_IDS])
+def _ids(ids: tuple[str, ...], form: Form) -> str:
+    said = ", ".join(form.cell(key) for key in ids[:MOST_IDS])
     return said + (f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else "")
-
-
-def _listed(ids: tuple[str, ...]) -> str:
-    return f": {_ids(ids)}." if ids else "."

@@ -6,7 +6,7 @@ from acereason.evaluation import paired
 from acereason.tracking.markup import escape
 from acereason.tracking.report_charts import figure, legend
 from eval.charts_models import accuracy_boxes, heat_map, pass_overlay
-from eval.compare import MOST_IDS, Comparison, interval
+from eval.compare import MOST_IDS, NOT_CORRECTED, Comparison, interval, p_value
 from eval.markdown import points, signed
 from eval.page_frame import document, html_table
 from eval.summary import summarise
@@ -20,10 +20,9 @@ def page(c: Comparison) -> str:
         ["a", c.a.model, points(c.accuracy_a.mean), points(c.accuracy_a.sampling_error), c.a.k_text],
         ["b", c.b.model, points(c.accuracy_b.mean), points(c.accuracy_b.sampling_error), c.b.k_text],
     ]
-    p = "unknown" if d.p_value != d.p_value else f"{d.p_value:.3g}"
     said = (
         f"b - a over {d.problems} problems: {signed(d.mean)} points, {d.level:.0%} interval {interval(d)} (bootstrap "
-        f"over problems), p = {p}. Standard error {points(d.standard_error)} over problems, "
+        f"over problems), p = {p_value(d)}. Standard error {points(d.standard_error)} over problems, "
         f"{points(d.sampling_error)} over samples of these problems."
     )
     body = [html_table(["", "model", "avg@k", "± (these problems)", "k"], rows), f"<p>{escape(said)}</p>"]
@@ -43,8 +42,12 @@ def page(c: Comparison) -> str:
         listed = f": {', '.join(ids[:MOST_IDS])}{more}" if ids else ""
         body.append(f"<p>{escape(f'{title}: {len(ids)}{listed}')}</p>")
     if c.by_topic:
-        rows = [[topic, str(row.problems), signed(row.mean), interval(row)] for topic, row in c.by_topic.items()]
-        body += ["<h2>By topic</h2>", html_table(["topic", "problems", "b - a", "interval"], rows)]
+        rows = [
+            [topic, str(row.problems), signed(row.mean), interval(row), p_value(row)]
+            for topic, row in c.by_topic.items()
+        ]
+        body += ["<h2>By topic</h2>", html_table(["topic", "problems", "b - a", "interval", "p"], rows)]
+        body.append(f"<p>{NOT_CORRECTED}</p>")
     rows = [[str(row.k), points(row.a), points(row.b), signed(row.b - row.a)] for row in c.pass_at_k]
     body += ["<h2>pass@k</h2>", html_table(["k", "a", "b", "b - a"], rows)]
     matrix = [[name, *map(str, row)] for name, row in zip(paired.BINS, moved.matrix, strict=True)]

@@ -5,22 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from acereason.tracking.markup import escape
+from acereason.tracking.markup import visible
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~!$])")
+# Not every renderer takes a backslash before these, and then a tag or an entity would be obeyed.
+_TAGS = {"<": "&lt;", ">": "&gt;"}
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+_WORDS = re.compile(r"\b(?:unknown|varies|to|of)\b|\([a-z]\)")  # that stand in columns of figures, and footnote signs
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def cell(text: object) -> str:
     """`text` on one line, without effect as Markdown or HTML."""
-    return escape(_SPECIAL.sub(r"\\\1", " ".join(str(text).split())))
+    line = _ENTITY.sub("&amp;", _SPECIAL.sub(r"\\\1", " ".join(visible(str(text)).split())))
+    return "".join(_TAGS.get(character, character) for character in line)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; the first column is text, the others are figures. Cells are made safe here."""
+    """A table; columns of figures are aligned to the right. Cells are made safe here."""
     if not rows:
         return "(none)"
-    lines = [list(map(cell, head)), ["---"] + ["---:"] * (len(head) - 1), *(list(map(cell, row)) for row in rows)]
+    marks = ["---" if text else "---:" for text in text_columns(head, rows)]
+    lines = [list(map(cell, head)), marks, *(list(map(cell, row)) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def text_columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Which columns are text: the first, and those that hold anything but figures."""
+    return [index == 0 or any(_is_text(row[index]) for row in rows) for index in range(len(head))]
+
+
+def _is_text(text: str) -> bool:
+    return _LETTER.search(_WORDS.sub("", text)) is not None
 
 
 def points(share: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eval import paper
-from eval.markdown import table
+from eval.forms import MARKDOWN, PLAIN, Form
 from eval.rating import Rating
 from eval.result_file import plain
 
@@ -19,25 +19,35 @@ NOTE = (
 )
 
 
-def to_json(model: str, rating: Rating) -> dict[str, Any]:
-    """Figures by name; those that are not finite are null."""
-    return dict(plain({"model": model, **asdict(rating)}))
+def to_json(model: str, protocol: str, rating: Rating) -> dict[str, Any]:
+    """Figures by name, as `ratings_file` reads them; those that are not finite are null."""
+    return dict(plain({"model": model, "protocol": protocol, **asdict(rating)}))
 
 
 def markdown(model: str, rating: Rating) -> str:
     """The rating as a Markdown page."""
+    return _written(model, rating, MARKDOWN)
+
+
+def plain_text(model: str, rating: Rating) -> str:
+    """The rating for a terminal."""
+    return _written(model, rating, PLAIN)
+
+
+def _written(model: str, rating: Rating, form: Form) -> str:
     share = "" if rating.percentile is None else f", above {rating.percentile:.1f} % of the population"
     error = "unknown" if math.isnan(rating.standard_error) else f"{rating.standard_error:.0f}"
-    parts = [f"# Rating of {model}", f"**{_points(rating.rating)}** ± {error}{share}.", NOTE]
+    parts = [form.heading(1, f"Rating of {model}"), f"{form.strong(_points(rating.rating))} ± {error}{share}.", NOTE]
     rows = [
         [p.contest, f"{p.solved:.1f}", f"{p.points:g}", f"{p.beaten:g} of {p.field}", _points(p.rating)]
         for p in rating.placings
     ]
-    parts.append(table(["contest", "solved", "points", "beaten", "rating there"], rows))
+    parts.append(form.table(["contest", "solved", "points", "beaten", "rating there"], rows))
     if rating.missing:
         parts.append(f"No result for {len(rating.missing)} problems of the contests; they count as not solved.")
     listed = [[row.name, str(row.cell)] for row in paper.figures(BENCHMARK)]
-    return "\n\n".join([*parts, "## Beside the paper", table(["model", "rating"], listed)]) + "\n"
+    parts += [form.heading(2, "Beside the paper"), form.table(["model", "rating"], listed)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _points(value: float) -> str:

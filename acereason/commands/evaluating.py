@@ -5,16 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from acereason.commands.parsing import parser_of, show_config, shows_config, takes_overrides
+from acereason.commands.parsing import Parser, parser_of, show_config, shows_config, takes_overrides
+from acereason.config.nearest import did_you_mean
 from acereason.errors import InputError
+
+SUMMARY = {
+    "score": "judge responses that another programme sampled, and write their result file",
+    "compare": "two results of one benchmark problem by problem: differences with intervals, newly solved and lost",
+    "report": "tables and charts of results beside the papers' figures",
+    "rating": "a rating as of Codeforces from a result and the contests of its problems",
+}
 
 
 def evaluate(words: Sequence[str]) -> int:
     """acereason eval benchmark=NAME,NAME [overrides], or one of the words of `_VERBS`"""
     if words and words[0] in _VERBS:
         return _VERBS[words[0]](words[1:])
-    parser = parser_of("eval", epilog=f"benchmarks: {_benchmarks()}")
+    if words and "=" not in words[0] and not words[0].startswith(("-", "+", "~")):
+        raise InputError(
+            f"eval: '{words[0]}' is no word of eval and no KEY=VALUE{did_you_mean(words[0], _VERBS)}; "
+            "see acereason eval --help"
+        )
+    parser = parser_of("eval", epilog=f"{_own_words()}\n\nbenchmarks: {_benchmarks()}")
     shows_config(parser)
     takes_overrides(parser, "eval")
     options = parser.parse_intermixed_args(words)
@@ -38,10 +52,21 @@ def _benchmarks() -> str:
     return ", ".join(sorted(path.stem for path in (conf_dir() / "benchmark").glob("*.yaml")))
 
 
+def _own_words() -> str:
+    return "\n".join(f"  acereason eval {word:<8} {said}" for word, said in SUMMARY.items())
+
+
+def _parser(word: str, **more: Any) -> Parser:
+    """The parser of a word of `eval`, with that word's own summary."""
+    parser = parser_of("eval", **more)
+    parser.prog = f"acereason eval {word}"
+    parser.description = f"acereason eval {word}: {SUMMARY[word]}"
+    return parser
+
+
 def _score(words: Sequence[str]) -> int:
     """acereason eval score FILE... benchmark=NAME [--by-position] [--out OUT] [overrides]"""
-    parser = parser_of("eval", epilog=f"benchmarks: {_benchmarks()}")
-    parser.prog = "acereason eval score"
+    parser = _parser("score", epilog=f"benchmarks: {_benchmarks()}")
     parser.add_argument(
         "words",
         nargs="*",
@@ -67,8 +92,7 @@ def _score(words: Sequence[str]) -> int:
 
 def _report(words: Sequence[str]) -> int:
     """acereason eval report PATH... [--out DIR]"""
-    parser = parser_of("eval")
-    parser.prog = "acereason eval report"
+    parser = _parser("report")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="result file, or a folder that acereason eval wrote")
     parser.add_argument("--out", metavar="DIR", help="folder for the report; default: report in the first folder")
     options = parser.parse_args(words)
@@ -83,16 +107,16 @@ def _report(words: Sequence[str]) -> int:
 
 
 def _compare(words: Sequence[str]) -> int:
-    """acereason eval compare A B [--html OUT] [--json OUT]"""
-    parser = parser_of("eval")
-    parser.prog = "acereason eval compare"
+    """acereason eval compare A B [--html OUT] [--json OUT] [--markdown OUT]"""
+    parser = _parser("compare")
     parser.add_argument("first", metavar="A", help="result file of a benchmark")
     parser.add_argument("second", metavar="B", help="another result file of the same benchmark")
     parser.add_argument("--html", metavar="OUT", help="file that receives the comparison as a page with charts")
     parser.add_argument("--json", metavar="OUT", help="file that receives the figures and all ids")
+    parser.add_argument("--markdown", metavar="OUT", help="file that receives the comparison as Markdown")
     options = parser.parse_args(words)
     from acereason.tracking.files import write_bytes, write_json
-    from eval.compare import compare_files, markdown
+    from eval.compare import compare_files, markdown, plain_text
     from eval.compare_page import page
 
     made = compare_files(options.first, options.second)
@@ -100,29 +124,36 @@ def _compare(words: Sequence[str]) -> int:
         write_bytes(Path(options.html), page(made).encode("utf-8", "backslashreplace"))
     if options.json is not None:
         write_json(Path(options.json), made.to_json())
-    print(markdown(made))
+    if options.markdown is not None:
+        write_bytes(Path(options.markdown), markdown(made).encode("utf-8", "backslashreplace"))
+    print(plain_text(made))
     return 0
 
 
 def _rating(words: Sequence[str]) -> int:
-    """acereason eval rating RESULT CONTESTS [--json OUT]"""
-    parser = parser_of("eval")
-    parser.prog = "acereason eval rating"
+    """acereason eval rating RESULT CONTESTS [--out OUT] [--markdown OUT]"""
+    parser = _parser("rating")
     parser.add_argument("result", metavar="RESULT", help="result file with the problems of the contests")
     parser.add_argument("contests", metavar="CONTESTS", help="contests with their fields (docs/evaluation.md)")
-    parser.add_argument("--json", metavar="OUT", help="file that receives the figures")
+    parser.add_argument(
+        "--out", "--json", dest="out", metavar="OUT", help="file that receives the rating, which eval report reads"
+    )
+    parser.add_argument("--markdown", metavar="OUT", help="file that receives the rating as Markdown")
     options = parser.parse_args(words)
-    from acereason.tracking.files import write_json
+    from acereason.tracking.files import write_bytes, write_json
     from eval.rating import rate, read_contests
-    from eval.rating_table import markdown, to_json
+    from eval.rating_table import markdown, plain_text, to_json
     from eval.result_file import read_result
 
     result = read_result(options.result)
     contests, population = read_contests(Path(options.contests))
     rating = rate(contests, result.samples, population)
-    if options.json is not None:
-        write_json(Path(options.json), to_json(result.model, rating))
-    print(markdown(result.model, rating))
+    if options.out is not None:
+        write_json(Path(options.out), to_json(result.model, result.protocol, rating))
+    if options.markdown is not None:
+        text = markdown(result.model, rating)
+        write_bytes(Path(options.markdown), text.encode("utf-8", "backslashreplace"))
+    print(plain_text(result.model, rating))
     return 0
 
 

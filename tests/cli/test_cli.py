@@ -12,6 +12,7 @@ import pytest
 
 import acereason
 from acereason import cli
+from acereason.commands import evaluating
 from acereason.config.compose import compose_train, to_yaml
 from acereason.config.places import conf_dir
 from acereason.errors import RunError
@@ -192,3 +193,23 @@ def test_every_verb_is_in_the_help_and_has_its_own(capsys: pytest.CaptureFixture
             cli.main([verb, "--help"])
         assert end.value.code == 0
         assert f"acereason {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["score", "compare", "report", "rating"])
+def test_every_word_of_eval_says_what_it_does(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["eval", word, "--help"])
+    own = capsys.readouterr().out
+    assert f"acereason eval {word}: {evaluating.SUMMARY[word]}" in " ".join(own.split())
+    assert "answer benchmarks and judge" not in own
+    for option in cli.COMPLETED_WORDS[f"eval {word}"]:
+        assert option in own
+    with pytest.raises(SystemExit):
+        cli.main(["eval", "--help"])
+    assert f"acereason eval {word}" in capsys.readouterr().out
+
+
+def test_a_word_of_eval_that_is_misspelt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", "scroe", "seed1.jsonl", "benchmark=aime24", "--out", "x.json"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "eval: 'scroe' is no word of eval" in line and "did you mean 'score'?" in line

@@ -25,7 +25,7 @@ def completed(line: str) -> list[str]:
 
 
 def test_verbs() -> None:
-    assert completed("acereason ") == list(VERBS)
+    assert completed("acereason ") == list(VERBS)  # and none of two words
     assert completed("acereason re") == ["resume", "report"]
     assert completed("acereason nope ") == []
 
@@ -67,10 +67,27 @@ def test_verbs() -> None:
         ("acereason verify m", {"math"}),
         ("acereason eval comp", {"compare"}),
         ("acereason eval benchmark=aime", {"benchmark=aime24", "benchmark=aime25"}),
+        ("acereason eval benchmark=gsm8k,aime", {"benchmark=gsm8k,aime24", "benchmark=gsm8k,aime25"}),
+        ("acereason eval benchmark=aime24,aime", {"benchmark=aime24,aime25"}),
+        ("acereason eval benchmark=aime24,gsm8k protocol.tem", {"protocol.temperature="}),
+        ("acereason eval rat", {"rating"}),
+        ("acereason eval rep", {"report"}),
+        ("acereason eval score x.jsonl benchmark=aime", {"benchmark=aime24", "benchmark=aime25"}),
+        ("acereason eval score x.jsonl y.jsonl --", {"--help", "--by-position", "--out"}),
+        ("acereason eval compare --", {"--help", "--html", "--json", "--markdown"}),
+        ("acereason eval compare a.json ", set()),
+        ("acereason eval report a --o", {"--out"}),
+        ("acereason eval rating --", {"--help", "--out", "--markdown"}),
     ],
 )
 def test_words_behind_a_verb(line: str, expected: set[str]) -> None:
     assert set(completed(line)) == expected
+
+
+def test_another_benchmark_may_be_any_that_is_not_named_yet() -> None:
+    offered = completed("acereason eval benchmark=aime24,math500,")
+    assert "benchmark=aime24,math500,gsm8k" in offered
+    assert not [word for word in offered if word.split(",")[-1] in ("aime24", "math500")]
 
 
 def test_stages_of_the_run_that_is_forked(tmp_path: Path) -> None:

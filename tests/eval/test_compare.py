@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from results_made import result, sample
 
+from acereason import cli
 from acereason.errors import InputError
+from eval import compare_page
 from eval.compare import Comparison, compare, compare_files, markdown
 from eval.result_file import parse_result
 
@@ -49,6 +51,40 @@ def test_what_else_differs_is_said() -> None:
     )
     page = markdown(made)
     assert "The two were not evaluated alike" in page and "| settings.seed | (absent) | 3 |" in page
+
+
+def test_what_the_model_is_made_of_is_no_condition() -> None:
+    shape = {"num_layers": 2, "dtype": "float32"}
+    one = {"weights": "w1", "model_path": "a/b", "hash": "h1", "model": shape, "temperature": 0.6, "source": ["x"]}
+    two = {**one, "weights": "w2", "model_path": None, "hash": "h2", "model": {**shape, "num_layers": 4}}
+    a, b = (parse_result(result(SOLVED_A, settings=settings), "x") for settings in (one, two))
+    assert compare(a, b).conditions == ()
+    other = parse_result(result(SOLVED_A, settings={**two, "model": {**shape, "dtype": "bfloat16"}}), "x")
+    assert compare(a, other).conditions == (("settings.model.dtype", '"float32"', '"bfloat16"'),)
+
+
+def test_a_terminal_gets_plain_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topics = {"p": "a_b", "q": 'it\'s "x" & y'}
+    for name, solved in (("a", SOLVED_A), ("b", SOLVED_B)):
+        raw = result(solved, model=f"model_{name}\x1b[2J", topics=topics, benchmark="livecodebench_v5")
+        (tmp_path / f"{name}.json").write_text(json.dumps(raw))
+    words = [str(tmp_path / "a.json"), str(tmp_path / "b.json"), "--markdown", str(tmp_path / "c.md")]
+    assert cli.main(["eval", "compare", *words]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("livecodebench_v5: model_b␛[2J against model_a")
+    assert "b - a over 4 problems: +18.75 points, 95% interval" in printed
+    assert not set("\\|*\x1b") & set(printed.replace("a \\ b", "")) and "&quot;" not in printed
+    lines = printed.splitlines()
+    head = next(line for line in lines if line.startswith("topic"))
+    row = next(line for line in lines if line.startswith('it\'s "x" & y'))
+    assert len(head) == len(row) and head.split() == ["topic", "problems", "b", "-", "a", "interval", "p"]
+    written = (tmp_path / "c.md").read_text(encoding="utf-8")
+    assert written.startswith(r"# livecodebench\_v5: model\_b") and r"""| it's "x" & y | 1 |""" in written
+
+
+def test_the_page_has_the_p_values_of_topics() -> None:
+    text = compare_page.page(compared())
+    assert "<th>p</th>" in text.replace(' class="text"', "") and "not corrected for the number of topics" in text
 
 
 def test_markdown_names_the_figures() -> None:

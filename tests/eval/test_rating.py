@@ -88,12 +88,28 @@ def made_files(folder: Path) -> tuple[Path, Path]:
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, contests = made_files(tmp_path)
-    assert cli.main(["eval", "rating", str(found), str(contests), "--json", str(tmp_path / "rating.json")]) == 0
-    page = capsys.readouterr().out
+    assert (
+        cli.main(
+            [
+                "eval",
+                "rating",
+                str(found),
+                str(contests),
+                "--json",
+                str(tmp_path / "rating.json"),
+                "--markdown",
+                str(tmp_path / "rating.md"),
+            ]
+        )
+        == 0
+    )
+    printed, page = capsys.readouterr().out, (tmp_path / "rating.md").read_text(encoding="utf-8")
+    assert "1500 ± unknown, above 50.0 % of the population" in printed and "|" not in printed
     assert "**1500** ± unknown, above 50.0 % of the population" in page
     assert "No result for 1 problems of the contests" in page and "| AceReason-Nemotron-14B | 2024 |" in page
-    written = json.loads((tmp_path / "rating.json").read_text())
-    assert written["rating"] == pytest.approx(1500) and written["standard_error"] is None
+    made = json.loads((tmp_path / "rating.json").read_text())
+    assert made["rating"] == pytest.approx(1500) and made["standard_error"] is None
+    assert (made["model"], made["protocol"]) == ("base", "acereason_1_0")
 
 
 @pytest.mark.parametrize(
