@@ -16,7 +16,7 @@ from data_pipeline.schema import MathDataConfig
 from data_pipeline.sources.stage import source_stage
 from data_pipeline.split import output_stage
 from data_pipeline.stages import Stage, policy_work, signal_work
-from data_pipeline.steps.duplicates import duplicate_stages
+from data_pipeline.steps.duplicates import duplicate_stages, stated_answers
 from data_pipeline.steps.leaks import decontamination_stage
 from data_pipeline.steps.statements import cleaned, statement_stage
 from data_pipeline.teacher import vote
@@ -30,7 +30,7 @@ def math_stages(config: MathDataConfig, where: Path) -> list[Stage]:
     signals = _first_signals(config, where)
     stages = [source_stage(config.sources, config.bad_rows, where), *signals]
     stages.append(_screen(config, [stage.name for stage in signals]))
-    stages += duplicate_stages("screen", config.dedup, config.verifier)
+    stages += duplicate_stages("screen", config.dedup, stated_answers(config.verifier))
     if config.teacher is not None:
         stages.append(teacher_stage("teacher", config.teacher, config.verifier, stages[-1].name, where))
         stages.append(_select(config, stages[-2].name))

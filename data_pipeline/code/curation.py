@@ -30,6 +30,13 @@ _TIMES_SLOWER = 20.0  # than the reference: where a mutant counts as too slow
 _WRONG = ("wrong", "timeout", "resource", "crash")
 
 
+def tests_of(text: str | None) -> Tests:
+    """The `tests` of a row; without cases where it has none."""
+    tests: dict[str, Any] = json.loads(text) if text else {"kind": "function", "entry_point": "f"}
+    cases = tuple(TestCase(case["input"], case["output"]) for case in tests.pop("cases", ()))
+    return Tests(cases=cases, **{name: value for name, value in tests.items() if value is not None})
+
+
 @dataclass
 class Curated:
     """What was found out about a problem. `tests` is None where they cannot be used; `why` says so in one word."""

@@ -125,6 +125,7 @@ class Examiner:
         self._pool = VerifierPool(verifier)
         self._in_flight = in_flight
         self._limits = json.dumps({k: v for k, v in sorted(asdict(verifier).items()) if k.startswith("code_")})
+        self._waiters: dict[str, list[tuple[str, int]]] = {}  # key under way -> who waits for it: course, place
         self.asked = self.known = 0
 
     def __enter__(self) -> Examiner:
@@ -178,8 +179,11 @@ class Examiner:
                 continue
             state.left = len(missing)
             for index in missing:
-                self.asked += 1
-                self._submit(f"{index} {name}", name, asks[index])
+                key = state.keys[index]
+                if key not in self._waiters:
+                    self.asked += 1
+                    self._submit(key, name, asks[index])
+                self._waiters.setdefault(key, []).append((name, index))
             return
 
     def _submit(self, key: str, name: str, ask: Ask) -> None:
@@ -200,20 +204,23 @@ class Examiner:
                 )
             verdicts = self._pool.poll(1.0)
         for key, verdict in verdicts:
-            place, _, name = key.partition(" ")
+            waiters = self._waiters.pop(key)
             if verdict.verdict == "infra_error":
-                raise RunError(f"problem {name}: the verifier failed: {verdict.detail}. What was found out is kept")
+                raise RunError(
+                    f"problem {waiters[0][0]}: the verifier failed: {verdict.detail}. What was found out is kept"
+                )
             findings = (
                 verdict.findings
                 if isinstance(verdict, Examination)
                 else (Finding(verdict.verdict, detail=verdict.detail),)
             )
-            state = active[name]
-            self._log.put(state.keys[int(place)], findings)
-            state.answers[int(place)] = self._log.get(state.keys[int(place)])  # as a resumed run will read it
-            state.left -= 1
-            if not state.left:
-                self._advance(name, active, ready, [answer for answer in state.answers if answer is not None])
+            self._log.put(key, findings)
+            for name, place in waiters:
+                state = active[name]
+                state.answers[place] = self._log.get(key)  # as a resumed run will read it
+                state.left -= 1
+                if not state.left:
+                    self._advance(name, active, ready, [answer for answer in state.answers if answer is not None])
 
     def _key(self, ask: Ask) -> str:
         state = blake2b(digest_size=16)

@@ -12,6 +12,7 @@ from acereason.config.schema import LARGEST_SEED, VerifierConfig, among, within
 from data_pipeline.code.policies import CodePolicyConfig
 from data_pipeline.code.settings import CurationConfig
 from data_pipeline.decontamination.settings import DecontaminationConfig
+from data_pipeline.dedup.settings import DedupConfig
 from data_pipeline.split import SplitConfig
 from data_pipeline.teacher.schema import TeacherConfig
 
@@ -47,6 +48,7 @@ class CodeDataConfig:
     sources: dict[str, CodeSourceConfig]
     benchmarks: dict[str, BenchmarkConfig]  # what problems are compared with
     decontamination: DecontaminationConfig
+    dedup: DedupConfig
     curation: CurationConfig
     policy: CodePolicyConfig
     verifier: VerifierConfig

@@ -16,21 +16,23 @@ import polars as pl
 from acereason.config.schema import VerifierConfig
 from acereason.config.structured import to_plain
 from acereason.errors import InputError, RowError
-from acereason.problems import TestCase, Tests, parse_problem, to_json
+from acereason.problems import parse_problem, to_json
 from data_pipeline import lengths
-from data_pipeline.code import policies, repeats, statement
-from data_pipeline.code.curation import Curated, as_row, curate
+from data_pipeline.code import duplicates, policies, repeats, statement
+from data_pipeline.code.curation import Curated, as_row, curate, tests_of
 from data_pipeline.code.examiner import VERSION, Course, Examiner
 from data_pipeline.code.limits import machine
 from data_pipeline.code.schema import CodeDataConfig, CodeSourceConfig
 from data_pipeline.code.settings import CurationConfig
 from data_pipeline.code.sources import FORMATS
 from data_pipeline.decontamination import policies as leaks
+from data_pipeline.dedup.pairs import SameAnswers
 from data_pipeline.rows import PROBLEM_SCHEMA, Ids, ProblemRow, checked, frame
 from data_pipeline.sources.hub import dataset_files
 from data_pipeline.sources.records import records
 from data_pipeline.split import output_stage
 from data_pipeline.stages import OutsideFile, Stage, StageRun, policy_work, signal_work
+from data_pipeline.steps.duplicates import Comparison, duplicate_stages
 from data_pipeline.steps.leaks import decontamination_stage
 from data_pipeline.teacher import vote
 from data_pipeline.teacher.stage import teacher_stage
@@ -87,7 +89,8 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
         _source(config, where),
         *signals,
         _screen(config, [stage.name for stage in signals]),
-        curation_stage("screen", config.curation, config.verifier, findings),
+        *duplicate_stages("screen", config.dedup, _duplicates(config, findings)),
+        curation_stage("unique", config.curation, config.verifier, findings),
         _tests(config),
     ]
     if config.teacher is not None:
@@ -246,11 +249,29 @@ def _screen(config: CodeDataConfig, signals: Sequence[str]) -> Stage:
     return Stage("screen", policy_work(decide), "source", tuple(signals), settings=settings, code=code, kind="policy")
 
 
+def _duplicates(config: CodeDataConfig, findings: Path) -> Comparison:
+    """Two problems have the same answer where each one's reference passes the other one's tests."""
+    limits = {name: value for name, value in asdict(config.verifier).items() if name.startswith("code_")}
+    reference_cpu_s = config.curation.reference_cpu_s
+
+    def same(run: StageRun) -> SameAnswers:
+        return partial(
+            duplicates.same_programs, run=run, verifier=config.verifier, reference_cpu_s=reference_cpu_s,
+            findings=findings,
+        )  # fmt: skip
+
+    return Comparison(
+        duplicates.COLUMNS, duplicates.answers, same, shown=False,
+        settings={"verifier": limits, "reference_cpu_s": reference_cpu_s, "findings": VERSION},
+        code=("data_pipeline.code.duplicates", "acereason.verifiers.code"),
+    )  # fmt: skip
+
+
 def _tests(config: CodeDataConfig) -> Stage:
     settings = config.policy.tests
     decide = {"tests": partial(policies.by_tests, settings=settings)}
     return Stage(
-        "tests", policy_work(decide, policies.with_curated_tests), "screen", ("curation",),
+        "tests", policy_work(decide, policies.with_curated_tests), "unique", ("curation",),
         settings={"tests": to_plain(settings)}, code=("data_pipeline.code.policies",), kind="policy",
     )  # fmt: skip
 
@@ -300,10 +321,3 @@ def _course(row: Mapping[str, Any], settings: CurationConfig) -> Course[Curated]
         row["prompt"], row["starter_code"], tests_of(row["tests"]), row["reference_solutions"],
         row["wrong_solutions"], settings,
     )  # fmt: skip
-
-
-def tests_of(text: str | None) -> Tests:
-    """The `tests` of a row; without cases where it has none."""
-    tests: dict[str, Any] = json.loads(text) if text else {"kind": "function", "entry_point": "f"}
-    cases = tuple(TestCase(case["input"], case["output"]) for case in tests.pop("cases", ()))
-    return Tests(cases=cases, **{name: value for name, value in tests.items() if value is not None})

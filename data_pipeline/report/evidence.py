@@ -183,14 +183,14 @@ def row_details(
     )
 
 
-def duplicates(view: SetView) -> str:
+def duplicates(view: SetView, code: bool = False) -> str:
     """Problems that say the same: how many, and those whose stated answers disagree."""
     stage = view.stage("duplicates")
     if stage is None:
         return ""
     pairs = read_table(stage.folder / PAIRS_FILE)
     counts = dict(pairs["relation"].value_counts().rows())
-    rows = [[said, counts.get(name, 0)] for name, said in RELATIONS.items()]
+    rows = [[said, counts.get(name, 0)] for name, said in (RELATIONS_OF_CODE if code else RELATIONS).items()]
     shown = pl.concat(
         [
             pairs.filter(pl.col("relation") == name)
@@ -203,13 +203,17 @@ def duplicates(view: SetView) -> str:
     drawn = "".join(
         pair(
             row["relation"].replace("_", " "), f"{row['similarity']:.0%}",
-            (f"{known[row['id']][1]} · {row['id']} · answer {row['answer']}", known[row["id"]][0]),
-            (f"{known[row['other']][1]} · {row['other']} · answer {row['other_answer']}", known[row["other"]][0]),
+            (_named(known, row["id"], row["answer"]), known[row["id"]][0]),
+            (_named(known, row["other"], row["other_answer"]), known[row["other"]][0]),
             "", (mark(known[row["id"]][0], known[row["other"]][0]), mark(known[row["other"]][0], known[row["id"]][0])),
         )
         for row in shown.iter_rows(named=True)
     )  # fmt: skip
     return table(["pairs", ""], rows) + (f"<p>{shown.height} of the pairs:</p>{drawn}" if shown.height else "")
+
+
+def _named(known: Mapping[str, tuple[str, str, str | None]], name: str, answer: str | None) -> str:
+    return f"{known[name][1]} · {name}" + ("" if answer is None else f" · answer {answer}")
 
 
 RELATIONS = {
@@ -218,4 +222,11 @@ RELATIONS = {
     "label_conflict": "the same statement, another answer",
     "variant": "nearly the same statement, other numbers or another answer: both are kept",
     "unverified": "nearly the same, and the verifiers could not compare the answers: both are kept",
+}
+RELATIONS_OF_CODE = {
+    "exact": "the same statement, and each one's reference passes the other one's tests: one is kept",
+    "near": "nearly the same statement, and each one's reference passes the other one's tests: one is kept",
+    "label_conflict": "the same statement, but a reference fails on the other one's tests",
+    "variant": "nearly the same statement, but a reference fails on the other one's tests: both are kept",
+    "unverified": "nearly the same, and a reference fails on tests of its own: both are kept",
 }

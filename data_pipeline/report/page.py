@@ -38,7 +38,7 @@ def page(view: SetView, config: Any) -> str:
         _section("Lengths", _lengths(view)),
         _section("Pass rates of the teacher", _teacher(view)),
         _section("Answers that disagree", evidence.conflicts(view)),
-        _section("Duplicates", evidence.duplicates(view)),
+        _section("Duplicates", evidence.duplicates(view, hasattr(config, "curation"))),
         _section("Decontamination", evidence.decontamination(view, getattr(config, "decontamination", None))),
         _section("Rows", _browser(view.samples())),
         _section("Stages", tables.stages(view)),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import polars as pl
 
 from acereason.config.schema import VerifierConfig
 from acereason.config.structured import to_plain
 from data_pipeline.dedup.answers import same_answers
-from data_pipeline.dedup.pairs import PAIR_COLUMNS, PairPass
+from data_pipeline.dedup.pairs import PAIR_COLUMNS, PairPass, SameAnswers
 from data_pipeline.dedup.settings import DedupConfig
 from data_pipeline.dedup.signals import decide, signals_of
 from data_pipeline.stages import Stage, StageRun, policy_work
@@ -21,12 +24,32 @@ CODE = ("data_pipeline.dedup", "data_pipeline.decontamination.tokens", "data_pip
 _OF_POLICY = ("label_conflicts",)
 
 
-def duplicate_stages(over: str, settings: DedupConfig, verifier: VerifierConfig) -> list[Stage]:
+@dataclass(frozen=True)
+class Comparison:
+    """How it is told whether two problems have the same answer."""
+
+    columns: tuple[str, ...]  # of the rows that `answers` needs
+    answers: Callable[[pl.DataFrame], pl.Series]  # what stands for each row's answer, null where it has none
+    same: Callable[[StageRun], SameAnswers]
+    settings: Mapping[str, Any]  # what the outcome depends on
+    shown: bool = True  # whether what stands for an answer tells a reader anything
+    code: tuple[str, ...] = ()
+
+
+def stated_answers(verifier: VerifierConfig) -> Comparison:
+    """The comparison of mathematics: the verifiers judge one stated answer as a response to the other."""
+    return Comparison(
+        ("answer",), lambda rows: rows["answer"], lambda run: partial(same_answers, config=verifier),
+        settings={"verifier": verifier_version(verifier)},
+    )  # fmt: skip
+
+
+def duplicate_stages(over: str, settings: DedupConfig, comparison: Comparison) -> list[Stage]:
     """The stages `duplicates` (signals, and the pairs that they come from) and `unique` (the policy)."""
     plain = {name: value for name, value in to_plain(settings).items() if name not in _OF_POLICY}
     found = Stage(
-        "duplicates", partial(_work, settings=settings, verifier=verifier), over,
-        settings={**plain, "verifier": verifier_version(verifier)}, code=CODE,
+        "duplicates", partial(_work, settings=settings, comparison=comparison), over,
+        settings={**plain, **comparison.settings}, code=(*CODE, *comparison.code),
     )  # fmt: skip
     kept = Stage(
         "unique", policy_work({"duplicates": partial(decide, settings=settings)}), over, ("duplicates",),
@@ -35,13 +58,15 @@ def duplicate_stages(over: str, settings: DedupConfig, verifier: VerifierConfig)
     return [found, kept]
 
 
-def _work(run: StageRun, settings: DedupConfig, verifier: VerifierConfig) -> None:
+def _work(run: StageRun, settings: DedupConfig, comparison: Comparison) -> None:
     reading = PairPass(settings, run.scratch("statements"))
     rows: list[pl.DataFrame] = []
-    for batch in run.batches(("prompt", "answer", "source")):
-        reading.add(batch)
+    for batch in run.batches(("prompt", "source", *comparison.columns)):
+        reading.add(batch.select("id", "prompt", answer=comparison.answers(batch)))
         rows.append(batch.select("id", pl.col("source").cast(pl.Categorical)))
-    pairs = reading.finish(partial(same_answers, config=verifier))
+    pairs = reading.finish(comparison.same(run))
+    if not comparison.shown:
+        pairs = pairs.with_columns(answer=pl.lit(None, pl.String), other_answer=pl.lit(None, pl.String))
     run.side(PAIRS, pairs, PAIR_COLUMNS)
     run.about["pairs"] = dict(sorted(pairs["relation"].value_counts().rows()))
     run.emit(signals_of(pl.concat(rows), pairs, settings))

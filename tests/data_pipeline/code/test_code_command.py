@@ -53,6 +53,13 @@ def rows() -> list[dict[str, Any]]:
         problem("guess", "This is an interactive problem. " * 4, stdin, [GREATEST_1], **old),
         problem("new", GREATEST + " Again.", stdin, [GREATEST_1], release_date="2025-01-01"),
         problem("bare", GREATEST + " And again.", stdin, [], **old),
+        problem(
+            "near",
+            COUNT.replace("the numbers", "all numbers"),
+            {**function, "entry_point": "g"},
+            [COUNT_2.replace("def f", "def g")],
+            **old,
+        ),
     ]
 
 
@@ -98,8 +105,10 @@ def test_from_files_to_problems_also_after_kill_9(tmp_path: Path) -> None:
             reasons[json.loads(line)["row"]] = json.loads(line)["reason"]
     assert reasons == {
         3: "repeats:same_statement", 4: "tests:failing_reference", 5: "statements:interactive", 6: "dates:too_recent",
-        7: "reference:no_reference",
+        7: "reference:no_reference", 8: "duplicates:duplicate_near",
     }  # fmt: skip
+    (pairs,) = (pl.read_parquet(path) for path in whole.glob("0*_duplicates/pairs.parquet"))
+    assert sorted(pairs["relation"]) == ["near", "unverified", "unverified"]  # a reference that fails says nothing
     (table,) = (pl.read_parquet(path) for path in whole.glob("0*_curation/table.parquet"))
     greatest = table.row(by_predicate=pl.col("curation_wrong_given") == 1, named=True)
     assert greatest["curation_wrong_passing"] == 0 and greatest["curation_strength_before"] < 1.0
@@ -154,7 +163,7 @@ def test_a_preview_names_the_stages_and_a_bad_row_its_place(tmp_path: Path) -> N
     preview = said("teacher=replay", f"teacher.ledger={tmp_path / 'ledger'}", "preview=true")
     assert preview.returncode == 0, preview.stderr
     names = [line.split()[0].partition("_")[2] for line in preview.stdout.splitlines()]
-    assert names == ["source", "lengths", "statements", "repeats", "screen", "curation", "tests", "teacher", "select",
-                     "problems"]  # fmt: skip
+    assert names == ["source", "lengths", "statements", "repeats", "screen", "duplicates", "unique", "curation",
+                     "tests", "teacher", "select", "problems"]  # fmt: skip
     stopped = said("until=source")
     assert stopped.returncode == 2 and "rows.jsonl:2: field 'tests.cases[0].input'" in stopped.stderr
