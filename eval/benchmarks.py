@@ -1,7 +1,9 @@
 """Benchmarks: read from the file in which they were published and checked, problem by problem, against what is known.
 
 `eval/known/NAME.tsv` holds id and digest of every problem, in the benchmark's order. So a file that lacks a problem, or
-in which one was edited, is refused with the ids that differ; the order of its rows does not matter.
+in which one was edited, is refused with the ids that differ; the order of its rows does not matter. Where none of a
+file's ids is one of the benchmark's (others publish the same problems under ids of their own, or under none), its
+problems get their ids by statement and answer.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ from eval.selection import selection_of
 
 KNOWN = Path(__file__).resolve().parent / "known"
 NAMED = 5  # differences that a message names, of each kind
+_REWORDED = (
+    ". Others word or typeset the same problems in other ways; benchmark.content_hash=null benchmark.unpinned=true "
+    "takes such a file as it is, and results carry its hash"
+)
 
 
 @dataclass(frozen=True)
@@ -46,19 +52,27 @@ class Found:
 
 def digest_of(problem: Problem) -> str:
     """16 hexadecimal digits that stand for what is asked and what is right; topics are left out."""
+    return _digest(problem.id, _content(problem))
+
+
+def _content(problem: Problem) -> str:
+    """All that a digest is about but the id."""
     tests: list[Any] | None = None
     if problem.tests is not None:
         tests = [problem.tests.kind, problem.tests.entry_point, problem.tests.script]
         tests += [[[case.input, case.output] for case in problem.tests.cases]] if problem.tests.cases else []
     content = [
-        problem.id,
         problem.prompt,
         problem.starter_code,
         problem.answer,
         problem.metadata.get(ALTERNATIVES),
         tests,
     ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return json.dumps(content)[1:]
+
+
+def _digest(name: str, content: str) -> str:
+    return hashlib.sha256(f"[{json.dumps(name)}, {content}".encode()).hexdigest()[:16]
 
 
 def content_hash_of(known: Iterable[tuple[str, str]]) -> str:
@@ -100,12 +114,14 @@ def load(config: BenchmarkConfig) -> Benchmark:
     if config.content_hash is None:
         return _unpinned(config, path, found)
     known = read_known(config.name)
+    found = named(found, known)
     differences = compare(found, known)
     if differences:
         raise InputError(
             f"{path}: is not {config.name} as it is known ({len(known)} problems, found {len(found)}): "
             + "; ".join(differences)
             + f". The right file: {config.obtain}"
+            + (_REWORDED if len(found) == len(known) and 2 * _left(found, known) > len(known) else "")
         )
     content_hash = content_hash_of(known)
     if content_hash != config.content_hash or len(known) != config.problems:
@@ -150,6 +166,28 @@ def _limited(config: BenchmarkConfig, problems: list[Problem]) -> list[Problem]:
     return problems[: config.limit]
 
 
+def named(found: list[Found], known: Sequence[tuple[str, str]]) -> list[Found]:
+    """`found` with the benchmark's ids where the file has none of them; a problem that is not known has no id then."""
+    ids = {name for name, _ in known}
+    if any(entry.problem.id in ids for entry in found):
+        return found
+    left: dict[str, list[str]] = defaultdict(list)  # digest -> ids
+    for name, digest in known:
+        left[digest].append(name)
+    taken: list[Found] = []
+    for entry in found:
+        if left.get(entry.digest):  # of a publisher without ids: the digest is without one, too
+            left[entry.digest].pop()
+            taken.append(entry)
+            continue
+        content = _content(entry.problem)
+        digests = ((name, _digest(name, content)) for name in ids)
+        name, digest = next((pair for pair in digests if pair[0] in left.get(pair[1], ())), ("", ""))
+        ids.discard(name)
+        taken.append(Found(entry.line, replace(entry.problem, id=name), digest))
+    return taken
+
+
 def compare(found: Sequence[Found], known: Sequence[tuple[str, str]]) -> list[str]:
     """What differs between a file and a benchmark, in words; empty where nothing does."""
     expected: dict[str, deque[str]] = defaultdict(deque)
@@ -166,7 +204,7 @@ def compare(found: Sequence[Found], known: Sequence[tuple[str, str]]) -> list[st
     edited: list[str] = []
     added: list[str] = []
     for entry in strange:
-        name = entry.problem.id or (missing[0] if len(missing) == len(strange) - len(added) else "")
+        name = entry.problem.id or (missing[0] if len(missing) == len(strange) == 1 else "")
         if name in missing:
             missing.remove(name)
             edited.append(f"{name} (line {entry.line})")
@@ -174,6 +212,12 @@ def compare(found: Sequence[Found], known: Sequence[tuple[str, str]]) -> list[st
             added.append(f"line {entry.line} ({' '.join(entry.problem.prompt.split())[:40]!r})")
     lists = (("edited", edited), ("missing", missing), ("not part of it", added))
     return [f"{what}: {_some(names)}" for what, names in lists if names]
+
+
+def _left(found: Sequence[Found], known: Sequence[tuple[str, str]]) -> int:
+    """How many of the benchmark's problems are not in a file."""
+    digests = {entry.digest for entry in found}
+    return sum(digest not in digests for _, digest in known)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -33,8 +33,25 @@ def _math(name: str, problem_id: str, prompt: str, answer: str, **metadata: Any)
 
 
 def _nemo_skills(path: Path, line: int, row: dict[str, Any]) -> Problem:
-    answer = text_of(path, line, row, "expected_answer")
-    return _math("nemo_skills", text_of(path, line, row, "id"), text_of(path, line, row, "problem"), answer)
+    """A row of NeMo-Skills (id, expected_answer), or one with `answer` as the Hub and the released toolkit have it.
+
+    Such rows have ids of other kinds, or none, and write whole numbers with three digits at times (073).
+    """
+    if "expected_answer" in row:
+        name, answer = text_of(path, line, row, "id"), text_of(path, line, row, "expected_answer")
+    else:
+        row = {key.lower(): value for key, value in row.items()}  # Maxwell-Jia/AIME_2024: ID, Problem, Answer
+        name = str(row.get("id") or "")
+        answer = _answer(path, line, row)
+        answer = str(int(answer)) if answer.isascii() and answer.isdecimal() and len(answer) <= 3 else answer
+    return _math("nemo_skills", name, text_of(path, line, row, "problem"), answer)
+
+
+def _answer(path: Path, line: int, row: dict[str, Any]) -> str:
+    """`answer`, which may be a whole number."""
+    answer = row.get("answer")
+    given = row | {"answer": str(answer)} if isinstance(answer, int) and not isinstance(answer, bool) else row
+    return text_of(path, line, given, "answer")
 
 
 def _matharena(path: Path, line: int, row: dict[str, Any]) -> Problem:
@@ -44,9 +61,7 @@ def _matharena(path: Path, line: int, row: dict[str, Any]) -> Problem:
     else:
         competition = text_of(path, line, row, "competition")
         name = f"{competition}-{text_of(path, line, row, 'id')}"
-    answer = row.get("answer")
-    given = row | {"answer": str(answer)} if isinstance(answer, int) and not isinstance(answer, bool) else row
-    return _math("matharena", name, text_of(path, line, row, "problem"), text_of(path, line, given, "answer"))
+    return _math("matharena", name, text_of(path, line, row, "problem"), _answer(path, line, row))
 
 
 def _math500(path: Path, line: int, row: dict[str, Any]) -> Problem:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from test_benchmarks_unpinned import UNPINNED
 
@@ -127,6 +128,90 @@ def test_one_problem_more_or_another_id_is_refused(tmp_path: Path) -> None:
     assert "missing: aime24-2; not part of it: line 3" in said or "edited: aime24-2" in said
 
 
+Rows = list[dict[str, Any]]
+
+
+def as_the_toolkit(rows: Rows) -> Rows:
+    """`data/aime24.jsonl` of the released toolkit, with whole numbers of three digits as the Hub has them."""
+    return [
+        {
+            "id": number,
+            "problem": row["problem"],
+            "solution": "s",
+            "answer": row["expected_answer"].zfill(3),
+            "url": "u",
+        }
+        for number, row in enumerate(rows)
+    ]
+
+
+def without_ids(rows: Rows) -> Rows:
+    return [{"problem": row["problem"], "answer": row["expected_answer"]} for row in rows]
+
+
+def as_the_hub(rows: Rows) -> Rows:
+    """HuggingFaceH4/aime_2024, the last contest first."""
+    return [
+        {"id": 60 + number, "problem": row["problem"], "answer": row["expected_answer"], "year": "2024"}
+        for number, row in enumerate(reversed(rows))
+    ]
+
+
+def as_another_on_the_hub(rows: Rows) -> Rows:
+    """Maxwell-Jia/AIME_2024."""
+    return [
+        {"ID": f"2024-I-{number}", "Problem": row["problem"], "Solution": "s", "Answer": int(row["expected_answer"])}
+        for number, row in enumerate(rows)
+    ]
+
+
+def as_matharena_on_the_hub(rows: Rows) -> Rows:
+    return [
+        {"problem_idx": number, "problem": row["problem"], "answer": row["answer"], "problem_type": ["Algebra"]}
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+LAYOUTS = [
+    ("aime24", as_the_toolkit), ("aime24", as_the_hub), ("aime24", as_another_on_the_hub), ("aime25", without_ids),
+    ("hmmt_feb_2025", as_matharena_on_the_hub),
+]  # fmt: skip
+
+
+@needs_shared
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+def test_another_publishers_layout_is_the_same_benchmark(
+    name: str, layout: Callable[[Rows], Rows], tmp_path: Path
+) -> None:
+    rows = layout([row for _, row in rows_of(Path(str(configured(name).path)))])
+    pl.DataFrame(rows).write_parquet(tmp_path / "file")
+    assert load(configured(name, tmp_path / "file")) == load(configured(name))
+    reading = {key.lower(): key for key in rows[0]}
+    edited = [dict(row) for row in rows]
+    edited[3][reading["problem"]] += "!"
+    said = refusal(rewritten(name, tmp_path, lambda old: old.__setitem__(slice(None), edited)))
+    known = [problem.id for problem in load(configured(name)).problems]
+    gone = known[-4] if layout is as_the_hub else known[3]
+    assert f"edited: {gone} (line 4)." in said
+    said = refusal(rewritten(name, tmp_path, lambda old: old.__setitem__(slice(None), [*rows[:3], *rows[4:]])))
+    assert f"missing: {gone}." in said and "unpinned" not in said
+    answered = [dict(row) for row in rows]
+    answered[3][reading["answer"]], answered[4][reading["answer"]] = rows[4][reading["answer"]], "7"
+    said = refusal(rewritten(name, tmp_path, lambda old: old.__setitem__(slice(None), answered)))
+    assert "missing: " in said and "not part of it: line 4 (" in said and "line 5 (" in said
+
+
+@needs_shared
+def test_another_wording_is_refused_and_how_to_take_it_is_said(tmp_path: Path) -> None:
+    def reword(rows: Rows) -> None:
+        rows[:] = [row | {"problem": row["problem"].replace(" ", "  ")} for row in without_ids(rows)]
+
+    config = rewritten("aime25", tmp_path, reword)
+    assert "benchmark.content_hash=null benchmark.unpinned=true takes such a file as it is" in refusal(config)
+    taken = load(replace(config, content_hash=None, unpinned=True))
+    assert len(taken.problems) == 30 and taken.content_hash != configured("aime25").content_hash
+
+
 @needs_shared
 def test_the_order_of_rows_and_compression_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "aime24.jsonl.gz"
@@ -153,8 +238,9 @@ def test_a_file_that_is_not_there_is_said_with_where_to_get_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("reader", "row", "field"),
     [
-        ("nemo_skills", {"id": "a", "problem": "p"}, "expected_answer"),
+        ("nemo_skills", {"id": "a", "problem": "p"}, "answer"),
         ("nemo_skills", {"id": 3, "problem": "p", "expected_answer": "1"}, "id"),
+        ("nemo_skills", {"id": 3, "problem": "p"}, "answer"),
         ("matharena", {"id": "1", "problem": "p", "answer": "1"}, "competition"),
         ("math500", {"unique_id": "a", "problem": " ", "answer": "1", "subject": "s"}, "problem"),
         ("rllm_amc", {"problem": "p", "answer": 1.5, "url": "x/2022_AMC_12A_Problems/Problem_1"}, "answer"),
