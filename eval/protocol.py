@@ -26,6 +26,7 @@ from acereason.tokenizer import Tokenizer
 from acereason.verifiers.code.extract import extract_program
 from acereason.verifiers.math.extract import MAX_ANSWER_CHARS, extract_answer, last_box
 from eval.benchmarks import Benchmark
+from eval.programs import FENCED, program_anywhere
 
 NO_TOKEN = -1  # in place of a stop token where a server knows its own
 ANSWER_RULES = ("after_thinking", "last_box")
@@ -149,17 +150,18 @@ def keys_of(benchmark: Benchmark, k: int, greedy: bool = False) -> list[Key]:
     return [Key(benchmark.name, problem, sample) for problem, sample in numbers(ids, k, greedy)]
 
 
-def answer_in(rule: str, problem: Problem, text: str, truncated: bool) -> str | None:
+def answer_in(rule: str, problem: Problem, text: str, truncated: bool, form: str = FENCED) -> str | None:
     """The answer or program that a rule finds in a response; None where it finds none.
 
     `after_thinking`: as in training, after the last `</think>` of a response that ended. `last_box`: as in the
     released toolkit, the last box anywhere, also in a response that was cut; without a box the last bold, displayed or
-    `is \\(...\\)` expression. It judges programs after `</think>`, too.
+    `is \\(...\\)` expression; of code, the last fenced program anywhere. form: what a code response is that has no
+    fence (`eval.programs`).
     """
     if rule == "after_thinking" and truncated:
         return None
     if problem.domain == "code":
-        return extract_program(text)
+        return extract_program(text) if rule == "after_thinking" else program_anywhere(text, problem.starter_code, form)
     if rule == "after_thinking":
         return extract_answer(text)
     boxed = last_box(text)

@@ -10,6 +10,7 @@ from acereason.errors import DeadlineError, RunError
 from acereason.problems import Problem, Verdict
 from acereason.verifiers.pool import VerifierPool
 from eval.answers import ALTERNATIVES, MATCH, MATCH_TEXT, plain_text
+from eval.programs import FENCED
 from eval.protocol import answer_in, shown
 
 POLL_S = 0.5
@@ -17,12 +18,13 @@ POLL_S = 0.5
 
 @dataclass(frozen=True)
 class Response:
-    """A response to judge. `key` is unique among those that are judged together."""
+    """A response to judge. `key` is unique among those that are judged together; `form` as in `eval.programs`."""
 
     key: str
     problem: Problem
     text: str
     truncated: bool
+    form: str = FENCED
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def score(responses: Iterable[Response], rule: str, verifiers: VerifierPool) -> 
     Raises `DeadlineError` where no verdict arrives for `verifiers.longest_wait_s`.
     """
     listed = list(responses)
-    answers = {r.key: answer_in(rule, r.problem, r.text, r.truncated) for r in listed}
+    answers = {r.key: answer_in(rule, r.problem, r.text, r.truncated, r.form) for r in listed}
     verdicts = _judge([(r.key, r.problem, answers[r.key]) for r in listed], verifiers)
     attempt = 0
     while True:

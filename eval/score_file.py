@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,26 +11,17 @@ from typing import Any
 from acereason.config import rules
 from acereason.config.eval_schema import EvalRunConfig
 from acereason.config.folders import check_can_be_made
-from acereason.errors import ConfigError, InputError, RowError
-from acereason.problems import Problem
+from acereason.errors import ConfigError, InputError
 from acereason.verifiers.pool import VerifierPool
 from acereason.verifiers.protection import protection_for
+from eval import remarks
 from eval.benchmarks import NAMED, Benchmark, load
-from eval.imports import IDS, Given, read_given
+from eval.imports import read_given
+from eval.matching import known_of, problem_of
+from eval.programs import CONTINUES, PROGRAM
 from eval.protocol import ANSWER_RULES
 from eval.run_result import print_table, result_of, write_result
 from eval.score import Response, check_health, score
-
-LEAST_HELD = 12  # characters of a statement that is looked for inside a prompt
-
-
-@dataclass(frozen=True)
-class Known:
-    """What rows may name a problem by."""
-
-    by_id: Mapping[str, Problem]
-    by_statement: Mapping[str, Problem]
-    by_position: Sequence[Problem] | None  # None: a number is not taken for a position
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,8 @@ def score_files(
     write_result(target, result)
     print(f"read as {', '.join(read.formats)}: {len(listed)} responses to {len(problems)} problems")
     print_table([result], [target])
+    for line in remarks.without_answer(scored, config.protocol.answer_rule):
+        print(line)
     left = [problem.id for problem in benchmark.problems if problem.id not in read.responses]
     if left:
         more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
@@ -90,64 +84,35 @@ def score_files(
 
 
 def read_responses(sources: Sequence[Path], benchmark: Benchmark, by_position: bool) -> Read:
-    """All responses of the files. Raises `RowError`, `InputError`."""
-    known = Known(
-        {problem.id: problem for problem in benchmark.problems},
-        {_plain(problem.prompt): problem for problem in benchmark.problems},
-        benchmark.problems if by_position else None,
-    )
+    """All responses of the files. Raises `RowError`, `InputError`, also where a file is given twice."""
+    _check_once(sources)
+    known = known_of(benchmark, by_position)
     read = Read(tuple(), {}, {})
     formats: dict[str, None] = {}
     for source in sources:
         kind, rows = read_given(source)
         formats[kind] = None
         for row in rows:
-            problem = _problem(source, row, known, benchmark.name)
+            problem = problem_of(source, row, known)
+            form = PROGRAM if row.form == CONTINUES and not problem.starter_code and kind == "human_eval" else row.form
             group = read.responses.setdefault(problem.id, [])
             for text, tokens in zip(row.texts, row.tokens, strict=True):
-                response = Response(f"{problem.id}/{len(group)}", problem, text, truncated=False)
+                response = Response(f"{problem.id}/{len(group)}", problem, text, truncated=False, form=form)
                 group.append(response)
                 read.tokens[response.key] = tokens
     return replace(read, formats=tuple(formats))
 
 
-def _problem(source: Path, row: Given, known: Known, benchmark: str) -> Problem:
-    """The problem that a row is about: by its statement, its id, its position, or the statement inside its prompt."""
-    for statement in row.statements:
-        if (found := known.by_statement.get(_plain(statement))) is not None:
-            return found
-    value = row.name
-    if value is not None and str(value) in known.by_id:
-        return known.by_id[str(value)]
-    counted = value is not None and str(value).isdecimal()
-    if counted and known.by_position is not None and int(str(value)) < len(known.by_position):
-        return known.by_position[int(str(value))]
-    if (held := _held_in((*row.prompts, *row.statements), known)) is not None:
-        return held
-    if value is None:
-        raise RowError(source, row.line, IDS[0], "is missing; a row names its problem by its id or by its statement")
-    advice = (
-        "; if it counts the problems from 0, say so with --by-position" if counted and not known.by_position else ""
-    )
-    some = ", ".join(list(known.by_id)[:2])
-    raise RowError(source, row.line, "task_id", f"{value!r} is no problem of {benchmark} ({some}, ...){advice}")
-
-
-def _held_in(prompts: Sequence[str], known: Known) -> Problem | None:
-    """The problem whose statement stands in a prompt; the last and longest one, since examples come before it."""
-    for prompt in prompts:
-        plain = _plain(prompt)
-        ends = {
-            statement: plain.rfind(statement) + len(statement)
-            for statement in known.by_statement
-            if len(statement) >= LEAST_HELD and statement in plain
-        }
-        if ends:
-            last = max(ends.values())
-            longest = max((s for s, end in ends.items() if end == last), key=len)
-            return known.by_statement[longest]
-    return None
-
-
-def _plain(statement: str) -> str:
-    return " ".join(statement.split())
+def _check_once(sources: Sequence[Path]) -> None:
+    """Raises `InputError` where two files are the same, or hold the same bytes: its responses would count twice."""
+    first: dict[str, Path] = {}
+    for source in sources:
+        try:
+            with open(source, "rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"cannot read {source}: {error.strerror}") from None
+        if digest in first:
+            same = "is given twice" if first[digest].samefile(source) else f"holds the same bytes as {first[digest]}"
+            raise InputError(f"eval score: {source} {same}, so its responses would count twice; give it once")
+        first[digest] = source

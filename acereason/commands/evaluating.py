@@ -71,17 +71,17 @@ def _score(words: Sequence[str]) -> int:
         "words",
         nargs="*",
         metavar="FILE... KEY=VALUE",
-        help="rows of the released toolkit, samples of lm-eval, details of lighteval; then overrides of conf/eval.yaml",
+        help="rows of the toolkit, human-eval or EvalPlus, samples of lm-eval, details of lighteval; then overrides",
     )
     parser.add_argument("--by-position", action="store_true", help="a task_id counts the problems from 0")
     parser.add_argument("--out", metavar="OUT", help="result file; default: the first FILE's name with the benchmark's")
     options = parser.parse_intermixed_args(words)
-    files = [Path(word) for word in options.words if "=" not in word]
+    files = [Path(word) for word in options.words if "=" not in word or Path(word).is_file()]
     if not files:
         raise InputError("eval score: the following arguments are required: FILE; see acereason eval score --help")
     from acereason.config.compose import compose_eval
 
-    configs = compose_eval([word for word in options.words if "=" in word])
+    configs = compose_eval([word for word in options.words if Path(word) not in files])
     if len(configs) != 1:
         raise InputError("eval score: a file has the answers to one benchmark; give benchmark=NAME")
     from eval.score_file import score_files
@@ -93,15 +93,18 @@ def _score(words: Sequence[str]) -> int:
 def _report(words: Sequence[str]) -> int:
     """acereason eval report PATH... [--out DIR]"""
     parser = _parser("report")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="result file, or a folder that acereason eval wrote")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="result file, rating, or a folder of them")
     parser.add_argument("--out", metavar="DIR", help="folder for the report; default: report in the first folder")
     options = parser.parse_args(words)
     from eval.report import write_report
-    from eval.report_files import found_results, texts_of
+    from eval.report_files import found_ratings, found_results, texts_of
 
-    found = found_results([Path(path) for path in options.paths])
+    paths = [Path(path) for path in options.paths]
+    found, ratings = found_results(paths), found_ratings(paths)
+    if not found:
+        raise InputError("eval report: at least one result file is needed beside the ratings")
     out = Path(options.out) if options.out else found[0][0].parent / "report"
-    written = write_report([result for _, result in found], out, texts=texts_of(found))
+    written = write_report([result for _, result in found], out, texts=texts_of(found), ratings=ratings)
     print(written["report.html"])
     return 0
 

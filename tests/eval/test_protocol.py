@@ -104,8 +104,30 @@ def test_the_toolkit_falls_back_where_there_is_no_box(text: str, answer: str | N
     assert answer_in("last_box", MATH, text, False) == answer
 
 
-def test_programs_come_after_thinking_under_both_rules() -> None:
+def test_training_looks_for_programs_behind_the_thinking_and_the_other_rule_anywhere() -> None:
     program = "</think>```python\nx = 1\n```"
     assert answer_in("after_thinking", CODE, program, False) == answer_in("last_box", CODE, program, True) == "x = 1\n"
     assert answer_in("after_thinking", CODE, program, True) is None
-    assert answer_in("last_box", CODE, "```python\nx = 1\n```", False) is None
+    for text in ("```python\nx = 1\n```", "```python\nx = 2\n```, no, ```python\nx = 1\n```</think> as said"):
+        assert answer_in("after_thinking", CODE, text, False) is None
+        assert answer_in("last_box", CODE, text, False) == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "program"),
+    [
+        ("    return 1\n", "continues", "def f():\n    return 1\n"),
+        ("    return 1\n", "fenced", None),
+        ("    return 1\n", "program", "    return 1\n"),
+        ("so:\n```\nx = 1\n```\n", "continues", "x = 1\n"),  # a fence without a language
+        ("```c\nint x;\n```\nand\n```text\n1\n```", "continues", None),
+        ("```c\nint x;\n```\nbut\n```\nx = 1\n```", "fenced", "x = 1\n"),
+        ("```\nx = 2\n```\n```python\nx = 1\n```\n```\nprinted\n```", "program", "x = 1\n"),
+        ("```python\nx = 1\n", "continues", None),  # never closed: cut
+        (" ", "program", None),
+    ],
+)
+def test_programs_of_other_forms(text: str, form: str, program: str | None) -> None:
+    problem = replace(CODE, starter_code="def f():")
+    assert answer_in("last_box", problem, text, False, form) == program
+    assert answer_in("after_thinking", problem, text, False, form) is None

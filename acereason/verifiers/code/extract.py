@@ -21,13 +21,14 @@ def extract_program(text: str, bare: bool = False) -> str | None:
     program: str | None = text
     if not bare:
         part = after_thinking(text)
-        program = None if part is None else _last_block(part)
+        program = None if part is None else last_block(part)
     if program is None or not program.strip() or len(program) > MAX_PROGRAM_CHARS:
         return None
     return program
 
 
-def _last_block(part: str) -> str | None:
+def last_block(part: str) -> str | None:
+    """The content of the last closed ```python block of a text; None where there is none."""
     last, position = None, 0
     no_more_lines = False  # asked once: searching to the end again for every block would be quadratic
     while opening := _OPENING.search(part, position):
