@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import polars as pl
@@ -98,6 +98,10 @@ class Known:
     reworded: int = 0  # answered for another wording of the statement; asked again
     tokens: int = 0  # of the answers
     prompt_tokens: int = 0
+
+    def plus(self, other: Known) -> Known:
+        """Both together."""
+        return Known(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
 
 
 def missing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from acereason.errors import DeadlineError, RunError
 from acereason.problems import Problem, Verdict
@@ -34,10 +35,24 @@ def judged(
             raise DeadlineError(f"no verdict for {now - progress:.0f} s; {pool.outstanding} responses wait for theirs")
 
 
-def check_health(failed: int, total: int, limit: float, first: str) -> None:
-    """Raises `RunError` where too many verdicts are the verifiers' own failures."""
-    if failed > limit * total:
-        raise RunError(
-            f"the verifiers failed on {failed} of {total} responses (limit verifier.max_infra_error_share={limit}); "
-            f"the first: {first}"
-        )
+@dataclass
+class Health:
+    """Verdicts so far, and those of them that are the verifiers' own failures."""
+
+    total: int = 0
+    failed: int = 0
+    first: str = ""
+
+    def add(self, details: Sequence[str | None]) -> None:
+        """The next verdicts: what a failure said, None for a verdict."""
+        failures = [detail for detail in details if detail is not None]
+        self.first = self.first or next(iter(failures), "")
+        self.total, self.failed = self.total + len(details), self.failed + len(failures)
+
+    def check(self, limit: float) -> None:
+        """Raises `RunError` where more than this share are failures."""
+        if self.failed > limit * max(1, self.total):
+            raise RunError(
+                f"the verifiers failed on {self.failed} of {self.total} responses (limit "
+                f"verifier.max_infra_error_share={limit}); the first: {self.first}"
+            )

@@ -79,6 +79,12 @@ class Ledger:
         digest = blake2b(problem.encode("utf-8", "replace"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.shards
 
+    def by_shard(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """`rows` (column `id`) in parts, one a shard that has some of them, each in their order."""
+        shards = pl.Series("shard", [self.shard_of(name) for name in rows["id"]], dtype=pl.Int64)
+        for shard in sorted(shards.unique().to_list()):
+            yield rows.filter(shards == shard)
+
     def path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}-of-{self.shards:05d}.jsonl"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from acereason.config.schema import VerifierConfig
 from acereason.errors import RunError
 from acereason.verifiers.pool import VerifierPool
@@ -11,10 +13,12 @@ from data_pipeline.stages import OutsideFile, Stage, StageRun
 from data_pipeline.teacher import vote
 from data_pipeline.teacher.asking import asks_of
 from data_pipeline.teacher.difficulty import difficulty, failures
+from data_pipeline.teacher.judging import Health
 from data_pipeline.teacher.ledger import ABOUT, Ledger
 from data_pipeline.teacher.schema import TeacherConfig
 from data_pipeline.teacher.shares import teach_all
 from data_pipeline.teacher.teach import Taught
+from data_pipeline.teacher.verdicts import ATTEMPTS as VERDICTS
 from data_pipeline.teacher.verdicts import judge
 from data_pipeline.teacher.version import verifier_version
 
@@ -71,19 +75,27 @@ class _Work:
         run.say(f"{run.stage.name}: {taught}")
         check_complete(taught, config)
         ledger = Ledger(Path(config.ledger))
-        asks = asks_of(rows, config, taught.settings)
+        health, parts, attempts, unanswered = Health(), [], 0, 0
         with VerifierPool(self._verifier) as pool:
-            attempts = judge(rows, asks, ledger, self._verifier, pool, config.thinking)
-            found = vote.signals(rows, attempts, pool)
-        run.side(ATTEMPTS, attempts)
+            for part in ledger.by_shard(rows.with_row_index("row")):  # no more than one shard's attempts are held
+                asks = asks_of(part, config, taught.settings)
+                judgements = judge(part, asks, ledger, self._verifier, pool, config.thinking, health)
+                parts.append(vote.signals(part, judgements, pool).with_columns(part["row"]))
+                run.side(ATTEMPTS, judgements)
+                attempts += judgements.height
+                unanswered += judgements.height - int(judgements.get_column("answered").sum())
+                run.progress(sum(map(len, parts)), rows.height, "problems voted on")
+        health.check(self._verifier.max_infra_error_share)
+        found = pl.concat(parts).sort("row").drop("row") if parts else vote.nothing()
+        run.side(ATTEMPTS, pl.DataFrame(schema=VERDICTS))
         run.emit(found.with_columns(difficulty(found, config.name), failures(found)))
         run.about.update(
             {
                 "teacher": config.name,
                 "settings": taught.settings,
                 "asked": ledger.described().get(taught.settings),
-                "attempts": attempts.height,
-                "unanswered": attempts.height - int(attempts.get_column("answered").sum()),
+                "attempts": attempts,
+                "unanswered": unanswered,
             }
         )
 

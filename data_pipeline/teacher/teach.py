@@ -114,10 +114,14 @@ def replayed_settings(ledger: Ledger, wanted: str | None) -> str:
 def _replay(rows: pl.DataFrame, config: TeacherConfig) -> Taught:
     ledger = Ledger(Path(config.ledger))
     settings = replayed_settings(ledger, config.settings)
-    damage = Damage()
-    asks = asks_of(rows, config, settings)
-    left, known = missing(asks, ledger, no_limit(), damage)
-    return Taught(settings, len(asks), known, missing=len(left), damage=damage, asks_again=False)
+    taught = Taught(settings, 0, Known(), asks_again=False)
+    for part in ledger.by_shard(rows):  # so that no more than one shard's attempts are held
+        asks = asks_of(part, config, settings)
+        left, known = missing(asks, ledger, no_limit(), taught.damage)
+        taught.asks += len(asks)
+        taught.missing += len(left)
+        taught.known = taught.known.plus(known)
+    return taught
 
 
 class Teaching:

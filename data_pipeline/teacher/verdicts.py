@@ -25,7 +25,7 @@ from acereason.verifiers.pool import VerifierPool
 from acereason.verifiers.progress import Progress
 from acereason.verifiers.thinking import END_OF_THINKING
 from data_pipeline.teacher.asking import Ask
-from data_pipeline.teacher.judging import check_health, judged
+from data_pipeline.teacher.judging import Health, judged
 from data_pipeline.teacher.ledger import Ledger
 from data_pipeline.teacher.records import ANSWER, Record
 from data_pipeline.teacher.version import verifier_version
@@ -73,13 +73,15 @@ def judge(
     config: VerifierConfig,
     pool: VerifierPool,
     thinking: str = "required",
+    health: Health | None = None,
 ) -> pl.DataFrame:
     """One row an ask, with the columns of `ATTEMPTS`, in the order of `asks`. Judges what has no verdict yet.
 
     rows: the problems, with `id`, `domain`, `prompt` and `answer` or `tests`. thinking: "optional" judges a text
-    without `</think>` as a whole.
+    without `</think>` as a whole. health: counts the verifiers' own failures, for a caller who judges in parts.
 
-    Raises `RunError` where more than `config.max_infra_error_share` of the verdicts are the verifiers' own failures.
+    Raises `RunError` where more than `config.max_infra_error_share` of the verdicts are the verifiers' own failures;
+    with `health` that is for the caller to check.
     """
     problems = {row["id"]: row for row in rows.iter_rows(named=True)}
     by_shard: dict[int, list[Ask]] = {}
@@ -98,8 +100,10 @@ def judge(
             for key, record in answers.items():  # the text is not needed any more
                 answers[key] = _without_text(record)
                 found[key] = answers[key], found[key][1]
-    failures = [verdict.detail for _, verdict in found.values() if verdict.verdict == "infra_error"]
-    check_health(len(failures), max(1, len(found)), config.max_infra_error_share, failures[0] if failures else "")
+    counted = health or Health()
+    counted.add([verdict.detail if verdict.verdict == "infra_error" else None for _, verdict in found.values()])
+    if health is None:
+        counted.check(config.max_infra_error_share)
     return pl.DataFrame([_row(ask, found.get(ask.key)) for ask in asks], schema=ATTEMPTS, orient="row")
 
 

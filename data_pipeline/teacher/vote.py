@@ -67,6 +67,11 @@ def signals(rows: pl.DataFrame, attempts: pl.DataFrame, pool: VerifierPool) -> p
     return pl.DataFrame(found, schema={"id": pl.String, **SIGNALS})
 
 
+def nothing() -> pl.DataFrame:
+    """The signals of no problems."""
+    return pl.DataFrame(schema={"id": pl.String, **SIGNALS})
+
+
 def classify(
     asked: Mapping[str, tuple[Problem, Sequence[Mapping[str, Any]]]], pool: VerifierPool
 ) -> dict[str, list[int | None]]:
