@@ -64,7 +64,7 @@ class EndpointConfig:
 class TeacherConfig:
     """Who is asked, how often, and where the answers are kept."""
 
-    name: str  # under which the problems' `difficulty` records this teacher, e.g. deepseek-r1
+    name: str | None  # under which `difficulty` records this teacher, e.g. deepseek-r1; null (replay): as in the ledger
     kind: Annotated[str, among("endpoint", "engine", "replay")]
     ledger: str  # folder
     attempts: Annotated[int, within(1, 4096)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from acereason.config.schema import VerifierConfig
-from acereason.errors import RunError
+from acereason.errors import InputError, RunError
 from acereason.verifiers.pool import VerifierPool
 from data_pipeline.stages import OutsideFile, Stage, StageRun
 from data_pipeline.teacher import vote
@@ -17,6 +19,7 @@ from data_pipeline.teacher.judging import Health
 from data_pipeline.teacher.ledger import ABOUT, Ledger
 from data_pipeline.teacher.schema import TeacherConfig
 from data_pipeline.teacher.shares import teach_all
+from data_pipeline.teacher.standin import NAME as STAND_IN
 from data_pipeline.teacher.teach import Taught
 from data_pipeline.teacher.verdicts import ATTEMPTS as VERDICTS
 from data_pipeline.teacher.verdicts import judge
@@ -75,6 +78,7 @@ class _Work:
         run.say(f"{run.stage.name}: {taught}")
         check_complete(taught, config)
         ledger = Ledger(Path(config.ledger))
+        name = name_of(config, ledger.described().get(taught.settings, {}))
         health, parts, attempts, unanswered = Health(), [], 0, 0
         with VerifierPool(self._verifier) as pool:
             for part in ledger.by_shard(rows.with_row_index("row")):  # no more than one shard's attempts are held
@@ -88,16 +92,34 @@ class _Work:
         health.check(self._verifier.max_infra_error_share)
         found = pl.concat(parts).sort("row").drop("row") if parts else vote.nothing()
         run.side(ATTEMPTS, pl.DataFrame(schema=VERDICTS))
-        run.emit(found.with_columns(difficulty(found, config.name), failures(found)))
+        run.emit(found.with_columns(difficulty(found, name), failures(found)))
         run.about.update(
             {
-                "teacher": config.name,
+                "teacher": name,
                 "settings": taught.settings,
                 "asked": ledger.described().get(taught.settings),
                 "attempts": attempts,
                 "unanswered": unanswered,
             }
         )
+
+
+def name_of(config: TeacherConfig, described: Mapping[str, Any]) -> str:
+    """The name that goes with what the attempts say, into rows and report. `described`: the ledger's settings.
+
+    Raises `InputError` where the ledger is a stand-in's and another name is asked for: nothing may be said of a model
+    that was not asked.
+    """
+    asked = (described.get("model") or {}).get("name")
+    if asked == STAND_IN and config.name not in (None, STAND_IN):
+        raise InputError(
+            f"teacher.name={config.name}: {config.ledger} was written by a stand-in, without a model behind it; leave "
+            "the name out"
+        )
+    name = config.name or asked
+    if name is None:
+        raise InputError(f"{config.ledger}: does not say which model answered; give teacher.name=NAME")
+    return str(name)
 
 
 def check_complete(taught: Taught, config: TeacherConfig) -> None:

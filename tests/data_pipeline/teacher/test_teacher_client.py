@@ -95,6 +95,9 @@ LIES: list[tuple[str, Callable[[dict[str, Any]], Answer], str]] = [
     ("a web page", lambda b: Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"}), "malformed"),
     ("nothing", lambda b: Answer(b""), "malformed"),
     ("no text", lambda b: sound(b, " ", usage={}), "empty"),
+    ("text kept back", lambda b: sound(b, "", usage={"completion_tokens": 60}), "empty"),
+    ("another model's empty text", lambda b: sound(b, "", model="cheap"), "wrong_model"),
+    ("more tokens than asked for", lambda b: sound(b, usage={"completion_tokens": 99_999}), "malformed"),
     ("its own length limit", lambda b: sound(
         b, choices=[{"message": {"content": "x"}, "finish_reason": "length"}]), "cut_short"),
     ("a filter", lambda b: sound(b, choices=[{"message": {"content": "x"}, "finish_reason": "content_filter"}]),

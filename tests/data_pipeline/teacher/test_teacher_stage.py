@@ -68,13 +68,15 @@ def test_a_replayed_ledger_is_judged_and_voted_on(tmp_path: Path) -> None:
     for name, accuracy, solved in (("good", 1.0, 8), ("bad", 0.0, 0)):
         config = StandInConfig(accuracy=accuracy, wrong_label=0.0, cut=0.0, no_answer=0.0, shards=3)
         settings = make(table, tmp_path / name, config)
-        replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / name))
+        replay = teacher(
+            tmp_path, kind="replay", name=None, endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / name)
+        )
         found, attempts = made(tmp_path / f"out-{name}", table, replay)
         assert found.get_column("id").to_list() == table.get_column("id").to_list()
         assert set(found.get_column("vote_solved")) == {solved}
         assert found.get_column("vote_agrees").to_list() == [solved == 8] * 12 + [None] * 3
         assert found.get_column("difficulty_level").to_list() == [8 - solved] * 15
-        record = json.loads(found.get_column("difficulty")[0])["t"]
+        record = json.loads(found.get_column("difficulty")[0])["stand-in"]
         assert (record["n"], record["passed"]) == (8, solved)
         assert attempts.height == 8 * 15
         manifest = json.loads((tmp_path / f"out-{name}" / "02_teacher" / "manifest.json").read_text())
@@ -89,7 +91,9 @@ def test_a_stage_is_kept_until_the_ledger_that_it_replays_changes(tmp_path: Path
         tmp_path / "l",
         StandInConfig(accuracy=1.0, wrong_label=0.0, cut=0.0, no_answer=0.0, attempts=2, shards=1),
     )
-    replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=2, prompt="r1", ledger=str(tmp_path / "l"))
+    replay = teacher(
+        tmp_path, kind="replay", name=None, endpoint=None, attempts=2, prompt="r1", ledger=str(tmp_path / "l")
+    )
     made(tmp_path / "out", table, replay)
     place = tmp_path / "out" / "02_teacher" / "manifest.json"
     first = place.stat().st_ino, place.read_text()
@@ -122,8 +126,18 @@ def test_a_replay_says_which_settings_it_may_read(tmp_path: Path) -> None:
     table = rows(1, 0)
     for seed in (1, 2):
         make(table, tmp_path / "l", StandInConfig(seed=seed, shards=1))
-    replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l"))
+    replay = teacher(
+        tmp_path, kind="replay", name=None, endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l")
+    )
     with pytest.raises(InputError, match="holds answers under 2 settings"):
+        made(tmp_path / "out", table, replay)
+
+
+def test_a_stand_in_never_speaks_in_the_name_of_a_model(tmp_path: Path) -> None:
+    table = rows(1, 0)
+    make(table, tmp_path / "l", StandInConfig(shards=1))
+    replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l"))
+    with pytest.raises(InputError, match=r"teacher\.name=t: .* stand-in"):
         made(tmp_path / "out", table, replay)
 
 
@@ -151,7 +165,9 @@ def test_the_stand_in_is_made_by_a_command(tmp_path: Path, capsys: pytest.Captur
 def test_a_replay_that_lacks_answers_says_that_nobody_is_asked(tmp_path: Path) -> None:
     table = rows(3, 0)
     make(table.head(2), tmp_path / "l", StandInConfig(shards=1))
-    replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l"))
+    replay = teacher(
+        tmp_path, kind="replay", name=None, endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l")
+    )
     with pytest.raises(RunError, match="8 without an answer; nobody is asked: teacher.kind=replay"):
         made(tmp_path / "out", table, replay)
     found, _ = made(tmp_path / "out", table, replace(replay, max_missing_share=0.4))
