@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
@@ -59,6 +60,12 @@ def endpoint_of(config: SourceConfig) -> Endpoint:
     )
 
 
+def plain_url(url: str) -> str:
+    """An endpoint's address as it is kept beside samples: without the name, password or query that it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
 def from_endpoint(
     tasks: Sequence[Task],
     missing: Mapping[str, Sequence[Key]],
@@ -71,6 +78,7 @@ def from_endpoint(
     """
     failures = Failures()
     by_name = {task.benchmark.name: task for task in tasks}
+    url = plain_url(endpoint.url)
 
     def arrived(outcome: Outcome) -> None:
         key, seed = outcome.question.key
@@ -80,7 +88,7 @@ def from_endpoint(
             return
         settings = by_name[key.benchmark].settings_hash
         row = (key.benchmark, key.problem, key.sample, seed, reply.finish_reason, reply.tokens, reply.text or "")
-        keep(key, Sample(settings, *row))
+        keep(key, Sample(settings, *row, url))
 
     ask(questions(tasks, missing, endpoint), endpoint, arrived)
     return failures

@@ -20,7 +20,8 @@ from acereason.tokenizer import Tokenizer, load_tokenizer
 from acereason.verifiers.pool import VerifierPool
 from acereason.verifiers.progress import Progress
 from acereason.verifiers.protection import protection_for
-from eval.ask import endpoint_of, from_endpoint
+from eval import remarks
+from eval.ask import endpoint_of, from_endpoint, plain_url
 from eval.generate import from_engines
 from eval.mirror import mirror
 from eval.of_run import from_run
@@ -61,9 +62,15 @@ def run(configs: Sequence[EvalRunConfig], start: Path, named: Collection[str] = 
         count = sum(map(len, missing.values()))
         whole = sum(len(task.keys()) for task in tasks)
         print(f"{whole - count} of {whole} samples are in {file.path}; {count} are to be sampled", flush=True)
+        if first.engine.url is not None and first.engine.kind == "endpoint":
+            for line in remarks.answered_elsewhere(_samples(tasks, file), whole, plain_url(first.engine.url)):
+                print(line, flush=True)
         if count:
             _generate(tasks, missing, tokenizer, verifiers, file, out)
         results = [_result(task, file, verifiers) for task in tasks]
+        if first.engine.kind == "endpoint":
+            for line in remarks.seeds_without_effect(_samples(tasks, file), first.protocol.temperature):
+                print(line, flush=True)
     places = [out / f"{result['benchmark']}.json" for result in results]
     for place, result in zip(places, results, strict=True):
         write_result(place, result)
@@ -76,6 +83,15 @@ def _missing(task: Task, file: SampleFile) -> list[Key]:
     """The samples that are not there yet, in the order in which they are asked for."""
     there = file.read(task.settings_hash)
     return [key for key in task.keys() if (key.problem, key.sample) not in there]
+
+
+def _samples(tasks: Sequence[Task], file: SampleFile) -> list[Sample]:
+    """All samples of the call that are there."""
+    found = []
+    for task in tasks:
+        there = file.read(task.settings_hash)
+        found += [there[name] for key in task.keys() if (name := (key.problem, key.sample)) in there]
+    return found
 
 
 def _generate(
@@ -119,6 +135,7 @@ def _result(task: Task, file: SampleFile, verifiers: VerifierPool) -> dict[str, 
     responses: dict[str, list[Response]] = {name: [] for name in problems}
     greedy: dict[str, Response] = {}
     tokens: dict[str, int | None] = {}
+    urls: set[str] = set()  # of the endpoints that answered
     failed: Counter[str] = Counter()  # samples by problem for which an endpoint gave no response
     for key in sorted(task.keys(), key=lambda key: key.sample):
         sample = there.get((key.problem, key.sample))
@@ -131,16 +148,18 @@ def _result(task: Task, file: SampleFile, verifiers: VerifierPool) -> dict[str, 
         else:
             responses[key.problem].append(response)
         tokens[response.key] = sample.tokens
+        urls |= set() if sample.url is None else {sample.url}
     listed = [*greedy.values(), *(response for group in responses.values() for response in group)]
     scored = {rule: score(listed, rule, verifiers) for rule in ANSWER_RULES}
     for found in scored.values():
         check_health([one.verdict for one in found.values()], task.config.verifier.max_infra_error_share)
+    settings = {**task.settings, "hash": task.settings_hash, "model_path": _model_path(task.config.model)}
     head = {
         "model": task.config.engine.model or task.config.model.name,
         "protocol": task.config.protocol.name,
         "benchmark": task.benchmark.name,
         "k": task.k,
-        "settings": {**task.settings, "hash": task.settings_hash, "model_path": _model_path(task.config.model)},
+        "settings": settings | ({"urls": sorted(urls)} if urls else {}),
         "answer_rule": task.config.protocol.answer_rule,
     }
     return result_of(head, task.benchmark.problems, responses, tokens, scored, greedy, failed)

@@ -27,11 +27,15 @@ FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "tokens": (int, type(None)),
     "text": str,
 }
+OPTIONAL: Mapping[str, type] = {"url": str}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One response. `tokens` counts its tokens (None: a server does not say); `finish_reason` is `stop` or `length`."""
+    """One response. `tokens` counts its tokens (None: a server does not say); `finish_reason` is `stop` or `length`.
+
+    `url`: the endpoint that gave it; None: our own engines, or a line that was written before this was kept.
+    """
 
     settings: str
     benchmark: str
@@ -41,6 +45,7 @@ class Sample:
     finish_reason: str
     tokens: int | None
     text: str
+    url: str | None = None
 
     @property
     def truncated(self) -> bool:
@@ -78,7 +83,8 @@ class SampleFile:
     def append(self, sample: Sample) -> None:
         """Writes one line; it is with the operating system on return, so that the end of this process leaves it."""
         assert self._stream is not None, "the file is not open"
-        line = json.dumps(asdict(sample), ensure_ascii=False).encode("utf-8", "replace")
+        row = {key: value for key, value in asdict(sample).items() if key in FIELDS or value is not None}
+        line = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
         self._stream.write(line + b"\n")
         self._stream.flush()
 
@@ -98,9 +104,9 @@ class SampleFile:
             row: Any = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise RowError(self.path, number, "<row>", f"not valid JSON ({error}); take the line out") from None
-        if not isinstance(row, dict) or set(row) != set(FIELDS):
+        if not isinstance(row, dict) or row.keys() - OPTIONAL.keys() != FIELDS.keys():
             raise RowError(self.path, number, "<row>", f"expected the fields {', '.join(FIELDS)}; take the line out")
-        for name, kind in FIELDS.items():
+        for name, kind in {**FIELDS, **{name: OPTIONAL[name] for name in row if name in OPTIONAL}}.items():
             kinds = kind if isinstance(kind, tuple) else (kind,)
             if type(row[name]) not in kinds:
                 raise RowError(self.path, number, name, f"expected {kinds[0].__name__}, got {str(row[name])[:60]}")

@@ -16,6 +16,9 @@ APIS = {"chat": "/chat/completions", "completions": "/completions"}  # what is a
 QUOTED = 300  # characters of an answer that a message quotes
 REASONING = ("reasoning_content", "reasoning")  # where servers put thinking that they take out of the text
 FILTERED = ("content_filter", "refusal", "safety")
+WHOSE = (ANSWER, "empty", "cut_short")  # outcomes that are a model's own: another model's are none of ours
+SLACK = 8  # tokens over what was asked for: some servers count those that end a response
+AT_ONCE = 16  # tokens at most of a model that ends at once: more of them and no text, and the server keeps it back
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Reply:
     """What came back: `answer`, or the way in which it failed.
 
     Ways: `rejected`, `busy`, `server`, `timeout`, `connection`, `too_large`, `malformed`, `wrong_model`, `refused`,
-    `cut_short`, `empty`. `again`: worth another try at once. `fatal`: worth none for any other request.
+    `cut_short`, `empty`. An `empty` one with a `finish_reason` is a model that ended at once. `again`: worth another
+    try at once. `fatal`: worth none for any other request.
     """
 
     outcome: str
@@ -81,7 +85,7 @@ def of_body(content_type: str, body: bytes, names: tuple[str, ...], max_tokens: 
     usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
     found = _choice(answer, max_tokens, _count(usage, "completion_tokens"))
     model = answer.get("model")
-    if found.outcome == ANSWER and model not in names:
+    if found.outcome in WHOSE and model not in names:
         wanted = " or ".join(names)
         said = f"the endpoint answers as {str(model)[:100]!r}, asked for was {wanted}; answers_as takes another name"
         found = Reply("wrong_model", said)
@@ -110,8 +114,14 @@ def _choice(answer: dict[str, Any], max_tokens: int, tokens: int | None) -> Repl
     text = _text(message)
     if text is None:
         return Reply("malformed", "the message's content is no text")
+    if tokens is not None and tokens > max_tokens + SLACK:
+        said = f"counts {tokens} tokens of a response where max_tokens={max_tokens} was asked for"
+        return Reply("malformed", f"{said}: the endpoint does not keep to the length, or does not count right")
     if reason == "length" and (tokens is not None and tokens < max_tokens):
         return Reply("cut_short", f"ended as length after {tokens} of {max_tokens} tokens: the endpoint's own limit")
+    if not text.strip() and tokens is not None and tokens > AT_ONCE + len(text):
+        said = f"the message has no text, though {tokens} tokens are counted: the endpoint keeps text back"
+        return Reply("empty", f"{said}, such as the thinking; let it send that ({' or '.join(REASONING)})")
     if not text.strip():
         return Reply("empty", "the message has no text", finish_reason=reason)
     return Reply(ANSWER, text=text, finish_reason=reason)

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from acereason import cli
+from acereason.endpoint.reply import Reply, of_body
 from acereason.evaluation.draws import sample_seed
+from eval.remarks import seeds_without_effect
 from eval.result_file import read_result
-from tests.data_pipeline.teacher.endpoint import Answer, serving, sound
+from eval.samples import Sample
+from tests.data_pipeline.teacher.endpoint import Answer, completion, serving, sound
 from tests.end_to_end import command
 from tests.shared_data import SHARED, TOKENIZER, needs_shared
 from tests.vllm_server import serving_random
@@ -132,6 +135,73 @@ def test_a_key_that_is_refused_ends_it_and_is_not_shown(
         assert server.requests.total() == 1 and server.headers[0]["Authorization"] == "Bearer s3cret"
     said = capsys.readouterr().err
     assert "takes no request of ours" in said and "s3cret" not in said
+
+
+def answer(**changes: Any) -> Reply:
+    """What becomes of a chat completion by `m` to a request for at most 64 tokens."""
+    tokens = changes.pop("tokens", 11)
+    content = json.dumps(completion("m", changes.pop("said", "x"), usage={"completion_tokens": tokens}, **changes))
+    return of_body("application/json", content.encode(), ("m",), 64)
+
+
+def test_an_empty_answer_of_another_model_is_another_models() -> None:
+    assert answer(said="", model="cheap").outcome == "wrong_model"
+    cut = [{"message": {"content": "x"}, "finish_reason": "length"}]
+    assert answer(choices=cut).outcome == "cut_short"
+    assert answer(choices=cut, model="cheap").outcome == "wrong_model"
+
+
+def test_more_tokens_than_were_asked_for_are_no_answer() -> None:
+    assert answer(tokens=64 + 8).outcome == "answer"
+    reply = answer(tokens=64 + 9)
+    assert reply.outcome == "malformed" and "counts 73 tokens of a response where max_tokens=64" in str(reply.detail)
+
+
+def test_text_that_is_kept_back_is_not_the_models_empty_answer() -> None:
+    ended = answer(said="", tokens=2)
+    assert (ended.outcome, ended.finish_reason) == ("empty", "stop")
+    kept = answer(said="", tokens=60)
+    assert (kept.outcome, kept.finish_reason) == ("empty", None)
+    assert "no text, though 60 tokens are counted: the endpoint keeps text back" in str(kept.detail)
+    assert answer(said="\n" * 50, tokens=60).finish_reason == "stop"  # the model wrote them
+
+
+@needs_shared
+def test_answers_that_are_kept_back_are_counted_as_failures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def behave(body: dict[str, Any], number: int) -> Answer:
+        return sound(body, "", usage={"completion_tokens": 800})
+
+    with serving(behave) as server:
+        assert cli.main(words_for(server.url)) == 1
+    assert "12 x empty (the message has no text, though 800 tokens are counted" in capsys.readouterr().err
+
+
+@needs_shared
+def test_seeds_without_effect_and_another_server_are_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(lambda body, number: sound(body)) as first, serving(lambda body, number: sound(body)) as second:
+        assert cli.main(words_for(first.url, "samples=2")) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "warning: of 3 of 3 problems all samples are the same text, although temperature is 0.6" in said
+        assert "were answered by" not in said
+        assert cli.main(words_for(second.url.replace("//", "//me:s3cret@"))) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"6 of 12 samples were answered by {first.url}; give another out= to ask anew" in said
+        assert {row["url"] for row in samples_in(here)} == {first.url, second.url}
+        urls = read_result(here / "there" / "aime24.json").settings["urls"]
+        assert urls == sorted([first.url, second.url])
+        assert "s3cret" not in (here / "there" / "samples.jsonl").read_text()
+
+
+def test_seeds_are_said_to_be_without_effect_only_where_they_should_have_one() -> None:
+    def drawn(problem: str, *texts: str) -> list[Sample]:
+        return [Sample("h", "b", problem, n, 100 + n, "stop", 1, text) for n, text in enumerate(texts)]
+
+    same = [sample for name in "pqr" for sample in drawn(name, "x", "x")]
+    assert len(list(seeds_without_effect(same, 0.6))) == 1
+    assert not list(seeds_without_effect(same, 0.0))
+    assert not list(seeds_without_effect(same[2:], 0.6))  # of two problems
+    assert not list(seeds_without_effect([*same[2:], *drawn("p", "x", "y")], 0.6))
+    assert not list(seeds_without_effect([sample for sample in same if sample.sample == 0], 0.6))
 
 
 @pytest.fixture(scope="module")
