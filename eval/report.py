@@ -6,19 +6,25 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from acereason.errors import InputError
 from acereason.evaluation import paired
 from acereason.tracking.files import write_bytes
-from eval import paper, paper_tables
-from eval.markdown import cell, count, points, span, table, tenths
+from eval import paper, paper_matrix, paper_tables
+from eval.markdown import cell, count, points, table
+from eval.ratings_file import Rated
 from eval.report_page import Texts, page
 from eval.result_file import ResultFile, plain
 from eval.summary import Summary, summarise
 
 NAMES = ("report.json", "report.md", "report.csv", "report.html")
-HEAD = ("model", "benchmark", "protocol", "answer_rule", "k", "metric", "value", "standard_error", "sampling_error")
+HEAD = (
+    "model", "benchmark", "protocol", "answer_rule", "k", "problems", "problems_of", "departures", "metric", "value",
+    "standard_error", "sampling_error",
+)  # fmt: skip
+RATING = "codeforces"  # in place of a benchmark's name in rows of ratings
 ERRORS = (
     "Errors are standard errors in points: over problems and samples (other problems of the kind), then over samples "
     "of these problems."
@@ -26,7 +32,9 @@ ERRORS = (
 BESIDE = (
     "Intervals are 95 % of our sampling error alone; the paper's figure has an error too, which it gives for AIME24 "
     "only. Marks: † evaluated by the paper's authors in the same setting, ‡ from a leaderboard; without one, "
-    "table 2's figures are self-reported, and the other tables mark none."
+    "table 2's figures are self-reported, and the other tables mark none. There is no difference for a part of the "
+    "problems. Answers are looked for behind </think>; the toolkit that made the papers' figures takes the last box "
+    "anywhere (answer rule last_box)."
 )
 STATED_ERRORS = (
     "The paper states standard errors of 1.8 / 1.2 / 0.7 points on AIME24 at k = 16 / 32 / 64. No single profile of "
@@ -36,11 +44,16 @@ STATED_ERRORS = (
 
 
 def write_report(
-    results: Sequence[ResultFile], folder: str | Path, seed: int = 0, texts: Texts | None = None
+    results: Sequence[ResultFile],
+    folder: str | Path,
+    seed: int = 0,
+    texts: Texts | None = None,
+    ratings: Sequence[Rated] = (),
 ) -> dict[str, Path]:
     """Writes the report's files (`NAMES`) into `folder` and returns their paths by name.
 
-    texts: of responses, by benchmark, problem and number, for the page's browser (`report_files.texts_of`).
+    texts: of responses, by benchmark, problem and number, for the page's browser (`report_files.texts_of`). ratings: of
+    the models, for table 2.
 
     Raises `InputError` where there is no result, or two are of the same model, benchmark, protocol and answer rule.
     """
@@ -49,13 +62,17 @@ def write_report(
     keys = [(r.model, r.benchmark, r.protocol, r.answer_rule) for r in results]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise InputError(f"two results are of the same evaluation, {' / '.join(twice)}; expected each once")
+        raise InputError(
+            f"two results are of the same evaluation, {' / '.join(twice)}; expected each once. "
+            "`acereason eval compare A B` compares two of other settings or checkpoints"
+        )
     summaries = [summarise(result, seed) for result in results]
+    listed = [*(summary.to_json() for summary in summaries), *({"benchmark": RATING, **asdict(r)} for r in ratings)]
     files = {
-        "report.json": json.dumps(plain([summary.to_json() for summary in summaries]), indent=1, allow_nan=False),
-        "report.md": markdown(summaries),
-        "report.csv": csv_table(summaries),
-        "report.html": page(summaries, (ERRORS, BESIDE, STATED_ERRORS), texts),
+        "report.json": json.dumps(plain(listed), indent=1, allow_nan=False),
+        "report.md": markdown(summaries, ratings),
+        "report.csv": csv_table(summaries, ratings),
+        "report.html": page(summaries, (ERRORS, BESIDE, STATED_ERRORS), texts, ratings),
     }
     paths = {name: Path(folder) / name for name in NAMES}
     for name, text in files.items():
@@ -63,24 +80,31 @@ def write_report(
     return paths
 
 
-def markdown(summaries: Sequence[Summary]) -> str:
+def markdown(summaries: Sequence[Summary], ratings: Sequence[Rated] = ()) -> str:
     """The whole report as Markdown."""
     rows = [
         [
             s.result.model, s.result.benchmark, s.result.protocol, s.result.answer_rule, s.result.k_text,
-            points(s.accuracy.mean), points(s.accuracy.standard_error), points(s.accuracy.sampling_error),
-            points(s.lengths["all"].truncated), count(s.lengths['all'].mean), str(s.infra_errors),
+            s.coverage.text, points(s.accuracy.mean), points(s.accuracy.standard_error),
+            points(s.accuracy.sampling_error), points(s.lengths["all"].truncated), count(s.lengths["all"].mean),
+            str(s.infra_errors),
         ]
         for s in summaries
     ]  # fmt: skip
     head = [
-        "model", "benchmark", "protocol", "answer rule", "k", "avg@k", "± problems", "± samples", "cut off %",
-        "tokens", "without verdict",
+        "model", "benchmark", "protocol", "answer rule", "k", "problems", "avg@k", "± problems", "± samples",
+        "cut off %", "tokens", "without verdict",
     ]  # fmt: skip
     parts = ["# Evaluation", table(head, rows), ERRORS]
-    for made in paper_tables.beside(summaries):
+    for made in paper_tables.beside(summaries, ratings):
         parts.append(f"## Table {cell(made.number)}: {cell(made.title)}")
-        parts.append(table(made.head, [*made.theirs, *made.ours]))
+        parts += [table(made.head, [*made.theirs, *made.ours]), *map(cell, made.notes)]
+    matrices = paper_matrix.matrices(summaries)
+    if matrices:
+        parts += ["## Differences from the papers' figures", BESIDE]
+    for matrix in matrices:
+        parts += [f"### {cell(matrix.benchmark)}", table(matrix.head, matrix.rows), *map(cell, matrix.notes)]
+        parts += [STATED_ERRORS] if matrix.benchmark == "aime24" else []
     for summary in summaries:
         parts += [f"## {cell(summary.result.title)}", *_sections(summary)]
     return "\n\n".join(parts) + "\n"
@@ -89,19 +113,8 @@ def markdown(summaries: Sequence[Summary]) -> str:
 def _sections(s: Summary) -> Iterator[str]:
     if s.greedy is not None:
         yield f"Greedy: {points(s.greedy.mean)} ± {points(s.greedy.standard_error)} over problems."
-    if s.paper:
-        rows = [
-            [
-                r.row, f"{r.table} ({r.source})", str(paper.Cell(r.figure, r.mark)), points(s.accuracy.mean),
-                tenths(r.difference), span(r.low, r.high),
-            ]
-            for r in s.paper
-        ]  # fmt: skip
-        yield "### Beside the paper"
-        yield table(["paper's row", "table", "paper", "here", "difference", "interval"], rows)
-        yield BESIDE
-        if s.result.benchmark == "aime24":
-            yield STATED_ERRORS
+    if s.departures:
+        yield f"Not as the papers' own figures: {cell('; '.join(s.departures))}."
     votes = {vote.k: vote for vote in s.majority}
     rows = [
         [
@@ -135,17 +148,21 @@ def _sections(s: Summary) -> Iterator[str]:
     yield table(["verdict", "responses"], [[name, str(number)] for name, number in s.verdicts.items()])
 
 
-def csv_table(summaries: Sequence[Summary]) -> str:
+def csv_table(summaries: Sequence[Summary], ratings: Sequence[Rated] = ()) -> str:
     """One row a figure, in shares of 1; a figure that cannot be known is empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(HEAD)
     for s in summaries:
         head = [s.result.model, s.result.benchmark, s.result.protocol, s.result.answer_rule]
+        counts = ["" if value is None else value for value in (s.result.k, s.coverage.problems, s.coverage.of)]
         for metric, *values in _figures(s):
-            writer.writerow(
-                [*map(_text, head), "" if s.result.k is None else s.result.k, metric, *map(_number, values)]
-            )
+            said = _text("; ".join(s.departures))
+            writer.writerow([*map(_text, head), *counts, said, metric, *map(_number, values)])
+    for rated in ratings:
+        head = [rated.model, RATING, rated.protocol or "", *[""] * 5]
+        writer.writerow([*map(_text, head), "rating", _number(rated.rating), _number(rated.standard_error), ""])
+        writer.writerow([*map(_text, head), "percentile", _number(rated.percentile), "", ""])
     return stream.getvalue()
 
 

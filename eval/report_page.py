@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from acereason.evaluation.statistics import solve_rates
 from acereason.tracking.markup import escape
 from acereason.tracking.report_charts import figure, legend
-from eval import paper, paper_tables
+from eval import paper_matrix, paper_tables
 from eval.charts_models import accuracy_boxes, length_boxes, pass_overlay
-from eval.markdown import count, points, span, tenths
+from eval.markdown import count, points
 from eval.page_frame import MODELS, document, html_table
+from eval.ratings_file import Rated
 from eval.report_charts import k_chart, length_chart, solve_rate_chart
 from eval.result_file import ResultFile
 from eval.summary import Summary
@@ -25,28 +26,53 @@ MOST_TEXT = 1500  # characters shown of the beginning and of the end of a respon
 Texts = Mapping[tuple[str, str, int], str]
 
 
-def page(summaries: Sequence[Summary], notes: tuple[str, str, str], texts: Texts | None = None) -> str:
+def page(
+    summaries: Sequence[Summary],
+    notes: tuple[str, str, str],
+    texts: Texts | None = None,
+    ratings: Sequence[Rated] = (),
+) -> str:
     """The whole page; `notes` are on errors, on the paper's figures and on the paper's errors.
 
     texts: of responses, by benchmark, problem and number, where they are at hand.
     """
     errors, beside, stated = notes
-    body = [_overview(summaries, errors), _papers(summaries), _models(summaries)]
+    body = [_overview(summaries, errors), _papers(summaries, ratings)]
+    body += [_differences(summaries, beside, stated), _models(summaries)]
     for number, summary in enumerate(summaries, 1):
         body.append(f"<section><h2>{number}. {escape(summary.result.title)}</h2>{_facts(summary)}{_charts(summary)}")
-        shown = _browser(summary, texts or {})
-        body.append(_beside(summary, beside, stated) + _topics(summary) + shown + "</section>")
+        body.append(_standing(summary) + _topics(summary) + _browser(summary, texts or {}) + "</section>")
     return document("Evaluation", "acereason", body)
 
 
-def _papers(summaries: Sequence[Summary]) -> str:
+def _papers(summaries: Sequence[Summary], ratings: Sequence[Rated]) -> str:
     """The papers' tables with our rows beneath."""
     made = [
         f'<h3 class="table">{escape(f"Table {table.number}: {table.title}")}</h3>'
         + html_table(table.head, [*table.theirs, *table.ours], len(table.ours))
-        for table in paper_tables.beside(summaries)
+        + _notes(table.notes)
+        for table in paper_tables.beside(summaries, ratings)
     ]
     return f"<section><h2>Beside the papers' tables</h2>{''.join(made)}</section>" if made else ""
+
+
+def _differences(summaries: Sequence[Summary], note: str, stated: str) -> str:
+    """Our differences from every figure of the papers, one folded table a benchmark."""
+    parts = []
+    for matrix in paper_matrix.matrices(summaries):
+        said = (*matrix.notes, stated) if matrix.benchmark == "aime24" else matrix.notes
+        parts.append(
+            f'<details><summary><span class="first">{escape(matrix.benchmark)}</span>'
+            f'<span class="meta">{len(matrix.rows) - 1} figures</span></summary>'
+            f'<div class="sample">{html_table(matrix.head, matrix.rows)}{_notes(said)}</div></details>'
+        )
+    if not parts:
+        return ""
+    return f"<section><h2>Differences from the papers' figures</h2>{_notes([note])}{''.join(parts)}</section>"
+
+
+def _notes(lines: Iterable[str]) -> str:
+    return "".join(f'<p class="note">{escape(line)}</p>' for line in lines)
 
 
 def _models(summaries: Sequence[Summary]) -> str:
@@ -69,12 +95,12 @@ def _overview(summaries: Sequence[Summary], note: str) -> str:
     rows = [
         [
             s.result.title, f"avg@{s.result.k or 'k'}", points(s.accuracy.mean), points(s.accuracy.standard_error),
-            points(s.accuracy.sampling_error), str(s.accuracy.problems), count(s.lengths["all"].mean),
+            points(s.accuracy.sampling_error), s.coverage.text, count(s.lengths["all"].mean),
             points(s.lengths["all"].truncated), str(s.infra_errors),
         ]
         for s in summaries
     ]  # fmt: skip
-    head = ["", "", "%", "± problems", "± samples", "problems", "tokens", "cut off %", "without verdict"]
+    head = ["", "figure", "%", "± problems", "± samples", "problems", "tokens", "cut off %", "without verdict"]
     return f"{html_table(head, rows)}<p>{escape(note)}</p>"
 
 
@@ -98,18 +124,12 @@ def _charts(s: Summary) -> str:
     return f'<div class="charts">{"".join(figures)}</div>'
 
 
-def _beside(s: Summary, note: str, stated: str) -> str:
-    if not s.paper:
-        return f"<p>The papers' tables have no figure for {escape(s.result.benchmark)}.</p>"
-    rows = [
-        [
-            f"{r.row} (table {r.table}, {r.source})", str(paper.Cell(r.figure, r.mark)), points(s.accuracy.mean),
-            tenths(r.difference), span(r.low, r.high),
-        ]
-        for r in s.paper
-    ]  # fmt: skip
-    said = f"<p>{escape(note)}</p>" + (f"<p>{escape(stated)}</p>" if s.result.benchmark == "aime24" else "")
-    return f"<h3>Beside the paper</h3>{html_table(['', 'paper', 'here', 'difference', 'interval'], rows)}{said}"
+def _standing(s: Summary) -> str:
+    """What keeps a result from standing beside the papers' as it is."""
+    if s.departures:
+        said = "; ".join(s.departures)
+        return f"<p>Not as the papers' own figures: {escape(said)}.</p>"
+    return "" if s.paper else f"<p>The papers' tables have no figure for {escape(s.result.benchmark)}.</p>"
 
 
 def _topics(s: Summary) -> str:

@@ -4,8 +4,9 @@
 "reward", "tokens", "truncated", "answer"}]}]}`; a problem may have `greedy`, its response at temperature 0, of the same
 fields. `k` is null where problems have different numbers of samples, `topic` a name, a list of names or null, `tokens`
 null where nobody counted, `answer` the extracted answer or null, `settings` an object, `reward` what the verdict stands
-for (null for `infra_error`). A `summary` may stand beside them; it is not read, since all figures are worked out from
-the samples. Reading is strict.
+for (null for `infra_error`). `coverage` (older files lack it) is `{"problems", "of", "limit"}`: how many problems were
+evaluated, of how many (null where that is not known), and the limit that was set (or null). A `summary` may stand
+beside them; it is not read, since all figures are worked out from the samples. Reading is strict.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,27 @@ from acereason.tracking.files import write_bytes
 
 _FIELDS = ("model", "protocol", "benchmark", "k", "settings", "answer_rule", "problems")
 _PROBLEM = ("id", "topic", "samples")
+_COVERAGE = ("problems", "of", "limit")
 _SAMPLE = ("verdict", "reward", "tokens", "truncated", "answer")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many problems were evaluated, of how many (None: not known), and the limit that was set."""
+
+    problems: int
+    of: int | None
+    limit: int | None = None
+
+    @property
+    def partial(self) -> bool:
+        return self.problems < self.of if self.of is not None else self.limit is not None
+
+    @property
+    def text(self) -> str:
+        if self.of is not None:
+            return f"{self.problems} of {self.of}"
+        return f"the first {self.problems}" if self.partial else str(self.problems)
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,7 @@ class ResultFile:
     verdicts: Mapping[str, tuple[str, ...]]
     greedy: Mapping[str, Sample] = field(default_factory=dict)
     greedy_verdicts: Mapping[str, str] = field(default_factory=dict)
+    coverage: Coverage | None = None  # None: the file does not say
 
     @property
     def k_text(self) -> str:
@@ -64,7 +86,7 @@ def read_result(path: str | Path) -> ResultFile:
 
 def parse_result(raw: Any, where: str) -> ResultFile:
     """The result that `raw` (parsed JSON) holds; `where` names it in messages. Raises `InputError`."""
-    _keys(raw, _FIELDS, where, optional=("summary",))
+    _keys(raw, _FIELDS, where, optional=("summary", "coverage"))
     names = [_typed(raw[key], str, f"{where}: {key}") for key in ("model", "protocol", "benchmark", "answer_rule")]
     k = None if raw["k"] is None else _typed(raw["k"], int, f"{where}: k")
     settings = _typed(raw["settings"], dict, f"{where}: settings")
@@ -88,7 +110,8 @@ def parse_result(raw: Any, where: str) -> ResultFile:
         raise InputError(f"{where}: expected at least one problem and k >= 1; got {len(samples)} problems, k={k}")
     model, protocol, benchmark, answer_rule = names
     found = (topics, samples, verdicts, greedy, greedy_verdicts)
-    return ResultFile(model, protocol, benchmark, k, settings, answer_rule, *found)
+    coverage = None if raw.get("coverage") is None else _coverage(raw["coverage"], len(samples), f"{where}: coverage")
+    return ResultFile(model, protocol, benchmark, k, settings, answer_rule, *found, coverage)
 
 
 def write_result(result: ResultFile, path: str | Path) -> None:
@@ -103,6 +126,7 @@ def write_result(result: ResultFile, path: str | Path) -> None:
     head = {
         "model": result.model, "protocol": result.protocol, "benchmark": result.benchmark, "k": result.k,
         "settings": dict(result.settings), "answer_rule": result.answer_rule,
+        **({} if result.coverage is None else {"coverage": asdict(result.coverage)}),
     }  # fmt: skip
     write_bytes(Path(path), json.dumps({**head, "problems": problems}, ensure_ascii=True, indent=1).encode())
 
@@ -134,6 +158,17 @@ def _sample(row: Any, place: str) -> tuple[Sample, str]:
         _typed(answer, str, f"{place}.answer")
     correct = None if verdict == "infra_error" else verdict == "correct"
     return Sample(correct, tokens, _typed(row["truncated"], bool, f"{place}.truncated"), answer), verdict
+
+
+def _coverage(row: Any, listed: int, place: str) -> Coverage:
+    _keys(row, _COVERAGE, place)
+    problems = _typed(row["problems"], int, f"{place}.problems")
+    of, limit = (None if row[key] is None else _typed(row[key], int, f"{place}.{key}") for key in ("of", "limit"))
+    if problems != listed:
+        raise InputError(f"{place}.problems: is {problems}; the file lists {listed} problems")
+    if of is not None and of < problems:
+        raise InputError(f"{place}.of: is {of}, fewer than the {problems} problems that were evaluated")
+    return Coverage(problems, of, limit)
 
 
 def _topics(value: Any, place: str) -> tuple[str, ...]:

@@ -161,8 +161,16 @@ def _result(task: Task, file: SampleFile, verifiers: VerifierPool) -> dict[str, 
         "k": task.k,
         "settings": settings | ({"urls": sorted(urls)} if urls else {}),
         "answer_rule": task.config.protocol.answer_rule,
+        "coverage": _coverage(task),
     }
     return result_of(head, task.benchmark.problems, responses, tokens, scored, greedy, failed)
+
+
+def _coverage(task: Task) -> dict[str, int | None]:
+    """How many of the benchmark's problems were evaluated; `of` is null where a limit hides how many there are."""
+    asked, count = task.config.benchmark, len(task.benchmark.problems)
+    of = asked.problems if asked.problems is not None or asked.limit is not None else count
+    return {"problems": count, "of": of, "limit": asked.limit}
 
 
 def _model_path(model: ModelConfig) -> str | None:

@@ -10,6 +10,7 @@ from acereason.evaluation.statistics import avg_at_k
 from acereason.problems import Problem
 from acereason.tracking.files import write_json
 from eval.benchmarks_formats import TOPIC
+from eval.kept import keep_earlier
 from eval.score import Response, Scored, by_problem
 
 
@@ -25,7 +26,8 @@ def result_of(
     """The result file's content.
 
     Args:
-        head: `model`, `protocol`, `benchmark`, `k`, `settings` and `answer_rule`, whose verdicts are listed.
+        head: `model`, `protocol`, `benchmark`, `k`, `settings` and `answer_rule`, whose verdicts are listed; and
+            `coverage` where it is known.
         responses: those of each problem by its id, in order of their numbers.
         tokens: of each response by its key; None where that is not known.
         scored: answer rule -> key -> verdict.
@@ -84,7 +86,8 @@ def _figures(rewards: Sequence[Sequence[float]]) -> dict[str, float]:
 
 
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
-    """Writes a result beside its place and renames it."""
+    """Writes a result beside its place and renames it; an earlier one that it does not cover is kept and said."""
+    keep_earlier(path, result)
     write_json(path, dict(result))
 
 
@@ -102,7 +105,7 @@ def print_table(results: Sequence[Mapping[str, Any]], places: Sequence[Path]) ->
         tokens = summary["tokens_mean"]
         table.add_row(
             str(result["benchmark"]),
-            str(summary["problems"]),
+            _problems(result),
             str(result["k"]),
             _percent(rules["after_thinking"]),
             _percent(rules["last_box"]),
@@ -113,6 +116,11 @@ def print_table(results: Sequence[Mapping[str, Any]], places: Sequence[Path]) ->
     console.print(table)
     for place in places:
         console.print(f"written to {place}", soft_wrap=True)
+
+
+def _problems(result: Mapping[str, Any]) -> str:
+    count, of = result["summary"]["problems"], result.get("coverage", {}).get("of")
+    return f"{count}" if of is None or of == count else f"{count} of {of}"
 
 
 def _percent(figures: Mapping[str, float]) -> str:

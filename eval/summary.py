@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +14,8 @@ from acereason.evaluation.majority import MajorityAtK
 from acereason.evaluation.pass_at_k import PassAtK
 from acereason.evaluation.statistics import Accuracy
 from eval import paper
-from eval.result_file import ResultFile
+from eval.result_file import Coverage, ResultFile
+from eval.standing import coverage_of, departures
 
 Z = 1.96  # ends of a normal 95 % interval, in standard errors
 
@@ -23,7 +25,7 @@ class BesideThePaper:
     """Our accuracy less a figure of the paper, in per cent points.
 
     `low` and `high` cover our sampling error alone (95 %): the paper gives no error of its figure, so a difference
-    outside of them may still be chance.
+    outside of them may still be chance. All three are nan for a result of a part of the problems.
     """
 
     table: str
@@ -51,6 +53,8 @@ class Summary:
     histogram: Histogram
     verdicts: Mapping[str, int]
     paper: tuple[BesideThePaper, ...]
+    coverage: Coverage
+    departures: tuple[str, ...]  # from the papers' problems, k and protocol
     greedy: Accuracy | None = None  # of the responses at temperature 0, where there are any
 
     def to_json(self) -> dict[str, Any]:
@@ -60,6 +64,8 @@ class Summary:
         }
         return {
             **head,
+            "coverage": asdict(self.coverage),
+            "departures": list(self.departures),
             "avg_at_k": asdict(self.accuracy),
             "infra_errors": self.infra_errors,
             "greedy": None if self.greedy is None else asdict(self.greedy),
@@ -78,7 +84,7 @@ class Summary:
 
 def summarise(result: ResultFile, seed: int = 0) -> Summary:
     """All statistics of one result; `seed` is that of majority@k where choices are drawn."""
-    samples = result.samples
+    samples, coverage = result.samples, coverage_of(result)
     accuracy = statistics.accuracy(samples)
     fewest = min((n for rows in samples.values() if (n := len(statistics.judged(rows)))), default=0)
     curve = pass_at_k.curve(samples, sorted({*pass_at_k.powers(fewest), fewest}))
@@ -96,18 +102,23 @@ def summarise(result: ResultFile, seed: int = 0) -> Summary:
         lengths.by_verdict(samples),
         lengths.histogram(samples),
         dict(Counter(verdict for rows in result.verdicts.values() for verdict in rows).most_common()),
-        tuple(beside_the_paper(result.benchmark, accuracy)),
+        tuple(beside_the_paper(result.benchmark, accuracy, coverage.partial)),
+        coverage,
+        departures(result),
         statistics.accuracy({key: [one] for key, one in result.greedy.items()}) if result.greedy else None,
     )
 
 
-def beside_the_paper(benchmark: str, accuracy: Accuracy) -> list[BesideThePaper]:
-    """The paper's figures for the benchmark, each with our difference from it. Ratings are no accuracies: left out."""
+def beside_the_paper(benchmark: str, accuracy: Accuracy, partial: bool = False) -> list[BesideThePaper]:
+    """The paper's figures for the benchmark, each with our difference from it. Ratings are no accuracies: left out.
+
+    partial: ours is of a part of the problems, which may be the easy ones, so no difference is worked out.
+    """
     if benchmark == "codeforces_elo":
         return []
     rows = []
     for figure in paper.figures(benchmark):
-        difference = 100 * accuracy.mean - figure.cell.value
+        difference = math.nan if partial else 100 * accuracy.mean - figure.cell.value
         margin = 100 * Z * accuracy.sampling_error
         rows.append(
             BesideThePaper(

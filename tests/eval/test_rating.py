@@ -88,21 +88,8 @@ def made_files(folder: Path) -> tuple[Path, Path]:
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, contests = made_files(tmp_path)
-    assert (
-        cli.main(
-            [
-                "eval",
-                "rating",
-                str(found),
-                str(contests),
-                "--json",
-                str(tmp_path / "rating.json"),
-                "--markdown",
-                str(tmp_path / "rating.md"),
-            ]
-        )
-        == 0
-    )
+    written = ["--out", str(tmp_path / "rating.json"), "--markdown", str(tmp_path / "rating.md")]
+    assert cli.main(["eval", "rating", str(found), str(contests), *written]) == 0
     printed, page = capsys.readouterr().out, (tmp_path / "rating.md").read_text(encoding="utf-8")
     assert "1500 ± unknown, above 50.0 % of the population" in printed and "|" not in printed
     assert "**1500** ± unknown, above 50.0 % of the population" in page

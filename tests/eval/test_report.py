@@ -15,6 +15,7 @@ from results_made import result, sample
 from acereason import cli
 from acereason.errors import InputError
 from eval.charts_models import pass_accuracies
+from eval.markdown import cell
 from eval.report import NAMES, write_report
 from eval.result_file import ResultFile, parse_result
 
@@ -61,10 +62,13 @@ def test_rows_stand_beside_the_papers(tmp_path: Path) -> None:
     page = paths["report.md"].read_text(encoding="utf-8")
     # 50.0 here against 78.6 and 69.0. Sampling error: 10 problems with unbiased variance 16/15/4 of 16 samples.
     margin = 196 * math.sqrt(10 * (16 / 15 / 4) / 16) / 30
+    matrix = page.partition("### aime24")[2].partition("\n#")[0]
+    assert f"avg@k ± our sampling error |  |  | 50.00 ± {margin / 1.96:.2f} (a) |" in matrix
     for name, figure in (("AceReason-Nemotron-14B", 78.6), ("AceReason-Nemotron-7B", 69.0)):
-        expected = f"{50 - figure:+.1f} | {50 - figure - margin:+.1f} to {50 - figure + margin:+.1f} |"
-        assert re.search(rf"\| {name}(: [^|]*)? \| [^|]* \| {figure} \| 50\.00 \| {re.escape(expected)}", page)
-    assert "DeepCoder-14B: 32K inference | 2 (NeurIPS version) | 71.0† |" in page
+        expected = f"{50 - figure:+.1f} ({50 - figure - margin:+.1f} to {50 - figure + margin:+.1f}) |"
+        assert re.search(rf"\| {name} \| 2 \| {figure} \| {re.escape(expected)}", matrix)
+    assert "| DeepCoder-14B: 32K inference | 2 | 71.0† |" in matrix
+    assert "(a) k 16, not 64." in matrix and "Tables 2, 9: NeurIPS version; 1, 3, 4: paper; 1.1: model card" in matrix
     assert "1.8 / 1.2 / 0.7" in page and "1.27 and 0.90" in page
     assert "| algebra | 15 | 50.00 |" in page
 
@@ -100,7 +104,7 @@ def test_the_page_is_closed_and_draws_the_papers_points(tmp_path: Path) -> None:
     assert "paper, AceReason-Nemotron-7B: pass@1024 96.1 %" in text
     assert "pass@16 66.7 %" in text and "solve rate 1: 10 problems" in text
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S).lower().replace("nano", "")
-    assert text.count("<details>") == 30
+    assert text.count("<details>") == 30 + 1  # problems, and the differences from the papers' figures
 
 
 def test_nothing_that_a_file_says_is_obeyed(tmp_path: Path) -> None:
@@ -115,7 +119,7 @@ def test_nothing_that_a_file_says_is_obeyed(tmp_path: Path) -> None:
     assert "\n# " not in markdown[2:]
     with paths["report.csv"].open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    assert {len(row) for row in rows} == {9} and rows[1][0] == HOSTILE
+    assert {len(row) for row in rows} == {12} and rows[1][0] == HOSTILE
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
 
 
@@ -178,7 +182,7 @@ def test_our_rows_stand_in_the_papers_tables(tmp_path: Path) -> None:
     assert "| AceReason-Nemotron-14B | 78.6 | 67.4 | 95.0 |" in table
     eight = page.partition("## Table 8")[2].partition("\n## ")[0]
     half = 1 - 1 / math.comb(16, 8)  # pass@8 of a problem solved eight times in sixteen; of the others 0 and 1
-    assert f"| {100 * (half + 1) / 3:.2f} | 66.67 |" in eight
+    assert f"| {100 * (half + 1) / 3:.2f} | 66.67 |" in eight  # k may be any there, so there is no sign
     assert 'class="ours"' in paths["report.html"].read_text(encoding="utf-8")
 
 
@@ -245,3 +249,21 @@ def test_a_comparison_as_a_page(tmp_path: Path) -> None:
     assert "a 0, b 1: 1 problems" in text and "a 1, b 1: 1 problems" in text  # the heat map's two cells
     assert "Newly solved: 1: p" in text
     assert json.loads(figures.read_text())["transitions"]["newly_solved"] == ["p"]
+
+
+def test_markdown_needs_no_entities_for_quotes_and_aligns_text_to_the_left(tmp_path: Path) -> None:
+    page = write_report([aime(model='it\'s "x" & y')], tmp_path)["report.md"].read_text(encoding="utf-8")
+    assert "&#x27;" not in page and "&quot;" not in page and "&amp;" not in page
+    assert page.splitlines()[2:5] == [
+        "| model | benchmark | protocol | answer rule | k | problems | avg@k | ± problems | ± samples | cut off % "
+        "| tokens | without verdict |",
+        "| --- | --- | --- | --- |" + " ---: |" * 8,
+        next(line for line in page.splitlines() if line.startswith('| it\'s "x" & y | aime24 |')),
+    ]
+    assert cell("&lt;b&gt; & <b>") == "&amp;lt;b&amp;gt; & &lt;b&gt;"
+
+
+def test_wide_tables_move_in_their_own_box(tmp_path: Path) -> None:
+    text = write_report([aime()], tmp_path)["report.html"].read_text(encoding="utf-8")
+    assert '<div class="scroll dense"><table><thead><tr><th class="text"></th><th>AIME24</th>' in text
+    assert "50.00 ±\N{NO-BREAK SPACE}" in text

@@ -85,11 +85,19 @@ def test_samples_that_are_there_are_judged_without_an_engine(
     assert figures["last_box"]["avg_at_k"] == 0.75  # the toolkit's rule takes the last box, cut or not
     assert result["summary"]["standard_error"] == 0.25  # means 1/2 and 0: s = sqrt(1/8), s / sqrt(2) = 1/4
     assert result["settings"]["hash"] == aime.settings_hash
+    assert result["coverage"] == {"problems": 2, "of": 30, "limit": 2} and "2 of 30" in printed
 
     assert cli.main(["eval", *words, "protocol.answer_rule=last_box"]) == 0  # another rule needs no other samples
     rescored = json.loads((tmp_path / "there" / "aime24.json").read_text())
     assert rescored["answer_rule"] == "last_box" and rescored["summary"]["avg_at_k"] == 0.75
     assert rescored["problems"][1]["samples"][1]["verdict"] == "correct"
+    assert json.loads((tmp_path / "there" / f"aime24.{aime.settings_hash}.json").read_text()) == result
+
+    capsys.readouterr()
+    smaller = ["benchmark=aime24", *words[1:], "samples=1", "benchmark.limit=1", "protocol.answer_rule=last_box"]
+    assert cli.main(["eval", *smaller]) == 0  # does not take the place of the bigger one unnoticed
+    assert f"is now in aime24.{aime.settings_hash}-2.json" in capsys.readouterr().out
+    assert json.loads((tmp_path / "there" / f"aime24.{aime.settings_hash}-2.json").read_text()) == rescored
 
 
 @needs_shared
