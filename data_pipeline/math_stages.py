@@ -12,10 +12,11 @@ from acereason.config.structured import to_plain
 from data_pipeline import lengths
 from data_pipeline.decontamination import policies as leaks
 from data_pipeline.math import statement
+from data_pipeline.policy import Policy, policy_work
 from data_pipeline.schema import MathDataConfig
 from data_pipeline.sources.stage import source_stage
 from data_pipeline.split import output_stage
-from data_pipeline.stages import Stage, policy_work, signal_work
+from data_pipeline.stages import Stage, signal_work
 from data_pipeline.steps.duplicates import duplicate_stages, stated_answers
 from data_pipeline.steps.leaks import decontamination_stage
 from data_pipeline.steps.statements import cleaned, statement_stage
@@ -55,26 +56,37 @@ def _first_signals(config: MathDataConfig, where: Path) -> list[Stage]:
 def _screen(config: MathDataConfig, signals: Sequence[str]) -> Stage:
     """The policies on the first signals, before anybody is asked."""
     policy, leaky = config.policy, config.decontamination
+    of_statements = partial(statement.decide, settings=policy.statements)
     policies = {
-        "lengths": partial(lengths.decide, settings=policy.lengths),
-        "statements": partial(statement.decide, settings=policy.statements),
+        "lengths": Policy(partial(lengths.decide, settings=policy.lengths), ("lengths_characters",)),
+        "statements": Policy(of_statements, of_reason=statement.columns_of_reasons()),
     }
-    if "decontamination" in signals:
-        policies["decontamination"] = partial(leaks.decide, settings=leaky)
+    compared = "decontamination" in signals
+    if compared:
+        policies["decontamination"] = Policy(partial(leaks.decide, settings=leaky), tuple(leaks.SIGNALS))
     settings = {
         "lengths": to_plain(policy.lengths),
         "statements": to_plain(policy.statements),
         "policies": list(policies),
         "clean_statements": policy.clean_statements,
-        "decontamination": {name: getattr(leaky, name) for name in ("policy", "coverage", "rare", "short")},
+        "decontamination": {name: getattr(leaky, name) for name in leaks.SETTINGS},
     }
     return Stage(
         "screen",
-        policy_work(policies, cleaned if policy.clean_statements else lambda rows: rows),
+        policy_work(
+            policies,
+            cleaned if policy.clean_statements else lambda rows: rows,
+            partial(leaks.review, settings=leaky) if compared else None,
+        ),
         "source",
         tuple(signals),
         settings=settings,
-        code=("data_pipeline.lengths", "data_pipeline.math.statement", "data_pipeline.decontamination.policies"),
+        code=(
+            "data_pipeline.lengths",
+            "data_pipeline.math.statement",
+            "data_pipeline.decontamination.policies",
+            "data_pipeline.policy",
+        ),
         kind="policy",
     )
 
@@ -82,8 +94,10 @@ def _screen(config: MathDataConfig, signals: Sequence[str]) -> Stage:
 def _select(config: MathDataConfig, over: str) -> Stage:
     """The policy on what the teacher's attempts say."""
     return Stage(
-        "select", policy_work({"vote": partial(vote.decide, settings=config.policy.vote)}), over, ("teacher",),
-        settings={"vote": to_plain(config.policy.vote)}, code=("data_pipeline.teacher.vote",), kind="policy",
+        "select",
+        policy_work({"vote": Policy(partial(vote.decide, settings=config.policy.vote), tuple(vote.SIGNALS))}),
+        over, ("teacher",), settings={"vote": to_plain(config.policy.vote)},
+        code=("data_pipeline.teacher.vote", "data_pipeline.policy"), kind="policy",
     )  # fmt: skip
 
 

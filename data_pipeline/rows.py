@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
@@ -141,6 +142,34 @@ def problem_object(row: dict[str, Any], more: dict[str, Any] | None = None) -> d
         "metadata": {**metadata, **kept, **more},
     }
     return {name: value for name, value in found.items() if value is not None and value != {}}
+
+
+def json_text(value: Any, path: object, line: int, field: str, sort_keys: bool = True) -> str:
+    """`value` as JSON text that UTF-8 can hold. Raises `RowError` where it is none."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, sort_keys=sort_keys, allow_nan=False)
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RowError(path, line, field, "holds a lone surrogate, which is no text") from None
+    except ValueError:
+        raise RowError(path, line, field, "holds NaN or Infinity, which is no JSON; write null or text") from None
+    except TypeError as error:  # dates, bytes and decimals of Parquet
+        raise RowError(path, line, field, f"holds what is no JSON ({error}); write it as text") from None
+    except RecursionError:
+        raise RowError(path, line, field, "is nested too deeply") from None
+    return text
+
+
+def plain_json(value: Any, depth: int = 32) -> Any:
+    """`value` as far as JSON can say it: what is no JSON as text, what is nested too deeply as dots."""
+    if isinstance(value, (dict, list, tuple)) and not depth:
+        return "..."
+    if isinstance(value, dict):
+        return {str(name): plain_json(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_json(item, depth - 1) for item in value]
+    known = value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value))
+    return value if known else str(value)
 
 
 def check_problem(path: object, line: int, row: dict[str, Any]) -> Problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import polars as pl
 
 from acereason.config.schema import within
 from acereason.errors import InputError
-from data_pipeline.rows import check_problem, problem_object
+from data_pipeline.rows import check_problem, json_text, problem_object
 from data_pipeline.stages import Stage, StageRun
 
 TRAIN, HELDOUT = "problems.jsonl", "heldout.jsonl"
@@ -52,7 +51,8 @@ def output_stage(
                     found = problem_object(row, extra(row))
                     counts[name] += 1
                     check_problem(run.folder / name, counts[name], found)
-                    stream.write(json.dumps(found, ensure_ascii=False) + "\n")
+                    text = json_text(found, run.folder / name, counts[name], "<row>", sort_keys=False)
+                    stream.write(text + "\n")
                 sides = pl.Series("split", ["heldout" if i in held else "train" for i in batch["id"]], dtype=pl.String)
                 run.emit(batch.with_columns(sides))
         run.about |= {"train": counts[TRAIN], "heldout": counts[HELDOUT]}
@@ -60,6 +60,7 @@ def output_stage(
     return Stage(
         "problems", work, over, beside, settings={"heldout": split.heldout, "cluster": cluster}, seed=seed,
         kind="output", code=("data_pipeline.split", "data_pipeline.rows", "acereason.problems"),
+        fewest=split.heldout + 1 if split.heldout else 0, asked=f"split.heldout={split.heldout}",
     )  # fmt: skip
 
 

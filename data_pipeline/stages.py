@@ -21,20 +21,27 @@ import polars as pl
 
 from acereason.errors import RunError
 from data_pipeline.manifest import Made, file_hash
+from data_pipeline.rows import plain_json
 from data_pipeline.tables import TableWriter, aligned, columns_of, read_table, rows_of
 
 TABLE = "table.parquet"
 DROPS = "drops.jsonl"
 DECISIONS = "decisions.parquet"  # of a policy stage: what every policy said of every row
+REVIEW = "review.parquet"  # of a policy stage: rows that stay and are worth reading
 SAID_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
 class OutsideFile:
-    """A file from outside that a stage reads: `name` stands in the manifest, `path` is where it lies."""
+    """A file from outside that a stage reads: `name` stands in the manifest, `path` is where it lies.
+
+    `key` of the configuration says where, and `remedy` what to do where it is not there.
+    """
 
     name: str
     path: Path
+    key: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class Stage:
     `over` is the stage whose rows it works on (None: it brings rows in); `beside` are signal stages over the same
     rows whose columns it reads too. `settings` are plain values that its output depends on: no paths, no counts of
     processes. `outside` finds the files that it reads; with `False` it must not fetch any and returns None where some
-    are missing. `code` names the modules that its output depends on.
+    are missing. `code` names the modules that its output depends on. It can do nothing with less than `fewest` rows,
+    which the setting `asked` (KEY=VALUE) says.
     """
 
     name: str
@@ -56,6 +64,8 @@ class Stage:
     outside: Callable[[bool], Sequence[OutsideFile] | None] = lambda fetch: ()
     code: tuple[str, ...] = ()
     kind: str = "signals"  # "source", "signals", "policy" or "output"; what preview and report say of it
+    fewest: int = 0
+    asked: str = ""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -144,7 +154,7 @@ class StageRun:
             "row": row.get("source_row"),
             **more,
         }
-        self._drop_file.write(json.dumps(said, ensure_ascii=True) + "\n")
+        self._drop_file.write(json.dumps(plain_json(said), ensure_ascii=True, allow_nan=False) + "\n")
 
     def drop_all(self, rows: pl.DataFrame, reasons: Iterable[str], more: Sequence[Mapping[str, Any]] = ()) -> None:
         """Drops each row of a table with its reason, and with what `more` says of it."""
@@ -208,37 +218,3 @@ def same_rows(stage: str, rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFra
     if "id" not in found.columns or not found.get_column("id").equals(rows.get_column("id")):
         raise RunError(f"{stage}: signals came for {found.height} rows, not for the {rows.height} that were given")
     return found
-
-
-Policy = Callable[[pl.DataFrame], pl.Series]
-
-
-def policy_work(
-    policies: Mapping[str, Policy], kept: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows
-) -> Callable[[StageRun], None]:
-    """The work of a policy stage: each policy says for each row why it goes, or null.
-
-    The first policy that drops a row gives the reason `policy:why`; what every policy said of every row is kept in
-    `decisions.parquet`, so that what each one would drop by itself can be read there. `kept` is done to the rows that
-    stay.
-    """
-
-    def work(run: StageRun) -> None:
-        for batch in run.batches():
-            said = pl.DataFrame(
-                [batch.get_column("id"), *(_reasons(run, name, decide, batch) for name, decide in policies.items())]
-            )
-            run.side(DECISIONS, said)
-            first = said.select(pl.coalesce(pl.lit(f"{name}:") + pl.col(name) for name in policies)).to_series()
-            gone = batch.filter(first.is_not_null()).select("id", "source", "source_row")
-            run.drop_all(gone, first.drop_nulls().to_list())
-            run.emit(kept(batch.filter(first.is_null())))
-
-    return work
-
-
-def _reasons(run: StageRun, name: str, decide: Policy, batch: pl.DataFrame) -> pl.Series:
-    found = decide(batch)
-    if found.len() != batch.height:
-        raise RunError(f"{run.stage.name}: policy {name} decided on {found.len()} of {batch.height} rows")
-    return found.cast(pl.String).alias(name)

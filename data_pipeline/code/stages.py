@@ -27,11 +27,12 @@ from data_pipeline.code.settings import CurationConfig
 from data_pipeline.code.sources import FORMATS
 from data_pipeline.decontamination import policies as leaks
 from data_pipeline.dedup.pairs import SameAnswers
+from data_pipeline.policy import Policy, policy_work
 from data_pipeline.rows import PROBLEM_SCHEMA, Ids, ProblemRow, checked, frame
-from data_pipeline.sources.hub import dataset_files
+from data_pipeline.sources.hub import dataset_files, key_of_files
 from data_pipeline.sources.records import records
 from data_pipeline.split import output_stage
-from data_pipeline.stages import OutsideFile, Stage, StageRun, policy_work, signal_work
+from data_pipeline.stages import OutsideFile, Stage, StageRun, signal_work
 from data_pipeline.steps.duplicates import Comparison, duplicate_stages
 from data_pipeline.steps.leaks import decontamination_stage
 from data_pipeline.teacher import vote
@@ -97,9 +98,10 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
         stages.append(teacher_stage("teacher", config.teacher, config.verifier, "tests", where))
         stages.append(
             Stage(
-                "select", policy_work({"vote": partial(vote.decide, settings=config.policy.vote)}), "tests",
-                ("teacher",), settings={"vote": to_plain(config.policy.vote)}, code=("data_pipeline.teacher.vote",),
-                kind="policy",
+                "select",
+                policy_work({"vote": Policy(partial(vote.decide, settings=config.policy.vote), tuple(vote.SIGNALS))}),
+                "tests", ("teacher",), settings={"vote": to_plain(config.policy.vote)},
+                code=("data_pipeline.teacher.vote", "data_pipeline.policy"), kind="policy",
             )
         )  # fmt: skip
     last = "tests" if config.teacher is None else "select"
@@ -125,7 +127,11 @@ def _source(config: CodeDataConfig, where: Path) -> Stage:
         found = finder(fetch)
         if found is None:
             return None
-        return [OutsideFile(f"{key}:{path.name}", path) for key, (_, paths) in found.items() for path in paths]
+        return [
+            OutsideFile(f"{key}:{path.name}", path, key_of_files(f"sources.{key}", config.sources[key].hub))
+            for key, (_, paths) in found.items()
+            for path in paths
+        ]
 
     def work(run: StageRun) -> None:
         found = finder(True)
@@ -174,7 +180,8 @@ def _read(
                 if bad_rows == "stop":
                     raise
                 said = f"{path.name}:{place}: {error.field}: {error.problem}"
-                run.drop({"source": source.name, "source_row": counts["records"]}, "bad_row", detail=said)
+                at = {"source": source.name, "source_row": counts["records"]}
+                run.drop(at, "bad_row", detail=said, record=record)
                 continue
             if len(batch) == _BATCH:
                 run.emit(frame(batch))
@@ -202,7 +209,7 @@ def _row(
             **row,
             "id": ids.of("code", row["prompt"]),
             "tests": json.dumps(tests, ensure_ascii=False, allow_nan=False),
-            "metadata": json.dumps(metadata, ensure_ascii=False, sort_keys=True),
+            "metadata": json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False),
             "source": source.name,
             "source_row": number,
             "revision": revision,
@@ -227,26 +234,35 @@ def _repeats(run: StageRun) -> None:
 def _screen(config: CodeDataConfig, signals: Sequence[str]) -> Stage:
     """What can be told before any program runs."""
     policy, leaky = config.policy, config.decontamination
-    decide: dict[str, Any] = {
-        "lengths": partial(lengths.decide, settings=policy.lengths),
-        "statements": partial(statement.decide, settings=policy.statements),
-        "dates": partial(policies.by_date, settings=policy.dates),
+    of_statements = partial(statement.decide, settings=policy.statements)
+    decide = {
+        "lengths": Policy(partial(lengths.decide, settings=policy.lengths), ("lengths_characters",)),
+        "statements": Policy(of_statements, tuple(statement.COLUMNS)),
+        "dates": Policy(partial(policies.by_date, settings=policy.dates), ("release_date",)),
     }
     if policy.without_reference:
-        decide["reference"] = policies.by_reference
+        decide["reference"] = Policy(policies.by_reference)
     if policy.repeats:
-        decide["repeats"] = repeats.decide
+        decide["repeats"] = Policy(repeats.decide, tuple(repeats.COLUMNS))
+    review = None
     if "decontamination" in signals:
-        decide["decontamination"] = partial(leaks.decide, settings=leaky)
+        decide["decontamination"] = Policy(partial(leaks.decide, settings=leaky), tuple(leaks.SIGNALS))
+        review = partial(leaks.review, settings=leaky)
     settings = {
         "lengths": to_plain(policy.lengths),
         "statements": to_plain(policy.statements),
         "dates": to_plain(policy.dates),
         "policies": list(decide),
-        "decontamination": {name: getattr(leaky, name) for name in ("policy", "coverage", "rare", "short")},
+        "decontamination": {name: getattr(leaky, name) for name in leaks.SETTINGS},
     }
-    code = ("data_pipeline.code.policies", "data_pipeline.code.statement", "data_pipeline.decontamination.policies")
-    return Stage("screen", policy_work(decide), "source", tuple(signals), settings=settings, code=code, kind="policy")
+    code = (
+        "data_pipeline.code.policies", "data_pipeline.code.statement", "data_pipeline.decontamination.policies",
+        "data_pipeline.policy",
+    )  # fmt: skip
+    return Stage(
+        "screen", policy_work(decide, review=review), "source", tuple(signals), settings=settings, code=code,
+        kind="policy",
+    )  # fmt: skip
 
 
 def _duplicates(config: CodeDataConfig, findings: Path) -> Comparison:
@@ -269,10 +285,12 @@ def _duplicates(config: CodeDataConfig, findings: Path) -> Comparison:
 
 def _tests(config: CodeDataConfig) -> Stage:
     settings = config.policy.tests
-    decide = {"tests": partial(policies.by_tests, settings=settings)}
+    told = tuple(name for name in CURATION_COLUMNS if name not in ("curation_tests", "curation_survivors"))
+    decide = {"tests": Policy(partial(policies.by_tests, settings=settings), told)}
     return Stage(
         "tests", policy_work(decide, policies.with_curated_tests), "unique", ("curation",),
-        settings={"tests": to_plain(settings)}, code=("data_pipeline.code.policies",), kind="policy",
+        settings={"tests": to_plain(settings)}, kind="policy",
+        code=("data_pipeline.code.policies", "data_pipeline.policy"),
     )  # fmt: skip
 
 

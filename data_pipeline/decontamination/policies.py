@@ -31,8 +31,10 @@ SIGNALS: dict[str, pl.DataType] = {
     "decontamination_exact": pl.Boolean(),
     "decontamination_items": pl.Int32(),  # items of n tokens or more with which an n-gram is shared
     "decontamination_rarest": pl.Int32(),  # problems that have the rarest n-gram that is shared with any of them
+    "decontamination_short_benchmark": pl.String(),  # of the next
     "decontamination_short": pl.String(),  # an item of fewer than n tokens that stands whole in the problem
 }
+SETTINGS = ("policy", "coverage", "review", "rare", "short")  # that policies read; the signals do not depend on them
 _OF_BEST = ("benchmark", "item", "score", "coverage", "problem_coverage", "longest_run", "exact")
 
 
@@ -56,7 +58,7 @@ def summarised(ids: pl.Series, evidence: pl.DataFrame, settings: Decontamination
         .join(best, "id", how="left", maintain_order="left")
         .join(counted.agg(items=pl.len(), rarest=pl.col("rarest").min()), "id", how="left", maintain_order="left")
         .join(
-            whole.agg(short=pl.concat_str("benchmark", "item", separator=" ").first()),
+            whole.agg(short_benchmark=pl.col("benchmark").first(), short=pl.col("item").first()),
             "id", how="left", maintain_order="left",
         )
     )  # fmt: skip
@@ -86,11 +88,26 @@ def decide(table: pl.DataFrame, settings: DecontaminationConfig) -> pl.Series:
     return table.select(reason.alias("reason"))["reason"]
 
 
-def to_review(table: pl.DataFrame, settings: DecontaminationConfig) -> pl.Series:
-    """Which problems are kept and yet worth reading: in the band below `coverage`, or holding a whole short item."""
-    band = pl.col("decontamination_score") >= settings.review
-    listed = band | pl.col("decontamination_short").is_not_null()
-    return table.select(review=listed)["review"] & decide(table, settings).is_null()
+def review(table: pl.DataFrame, settings: DecontaminationConfig) -> pl.DataFrame:
+    """The problems that are kept and yet worth reading, with `policy.REVIEW_COLUMNS`.
+
+    `why` is `review_coverage` from `review` on, below what is dropped, else `review_short` where the problem holds a
+    whole item of fewer than n tokens, which has no score. `table` has the columns of `SIGNALS`, `source` and
+    `source_row`.
+    """
+    column = pl.col
+    score = column("decontamination_score")
+    band = (score >= settings.review) & (score > 0)
+    listed = table.filter((band | column("decontamination_short").is_not_null()) & decide(table, settings).is_null())
+    return listed.select(
+        "id",
+        "source",
+        "source_row",
+        why=pl.when(band).then(pl.lit("review_coverage")).otherwise(pl.lit("review_short")),
+        score=pl.when(band).then(score).otherwise(0.0),
+        benchmark=pl.when(band).then("decontamination_benchmark").otherwise("decontamination_short_benchmark"),
+        item=pl.when(band).then("decontamination_item").otherwise("decontamination_short"),
+    )
 
 
 def what_each_policy_drops(

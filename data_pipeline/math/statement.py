@@ -6,12 +6,15 @@ Signals never drop anything. Which rule exists is the paper's; where it gives no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 
+from acereason.config.limits import within
 from data_pipeline.math import answers, language, questions, references
 from data_pipeline.math.text import read
+
+FIGURES = ("image", "drawing", "missing")  # what `statement_figure` says of a statement that leans on one
 
 
 @dataclass(frozen=True)
@@ -19,21 +22,21 @@ class StatementSettings:
     """Thresholds of the policy, all our choice: the paper states the rules without figures. None turns a limit off."""
 
     sub_questions: bool = True
-    max_asks: int | None = 2  # sentences that ask; a second is often "find m + n" or a rhetorical one
+    max_asks: Annotated[int | None, within(0)] = 2  # a second is often "find m + n" or rhetorical
     multiple_choice: bool = True
     true_false: bool = True
     proofs: bool = True
     non_english: bool = True
-    max_foreign_letters: float = 0.05
-    figures: tuple[str, ...] = ("image", "drawing", "missing")
-    min_tokens: int | None = 6
-    max_tokens: int | None = 1500
+    max_foreign_letters: Annotated[float, within(0.0, 1.0)] = 0.05
+    figures: tuple[str, ...] = FIGURES
+    min_tokens: Annotated[int | None, within(0)] = 6
+    max_tokens: Annotated[int | None, within(1)] = 1500
     unsuitable: bool = True
     solution_inside: bool = True
-    max_answer_characters: int | None = 60
-    max_answer_words: int | None = 3
-    max_answer_commands: int | None = 8
-    max_answer_parts: int | None = 4
+    max_answer_characters: Annotated[int | None, within(0)] = 60
+    max_answer_words: Annotated[int | None, within(0)] = 3
+    max_answer_commands: Annotated[int | None, within(0)] = 8
+    max_answer_parts: Annotated[int | None, within(0)] = 4
     answer_environments: bool = False  # whether answers with an environment (matrix, cases) are dropped
 
 
@@ -99,6 +102,22 @@ def signals(rows: pl.DataFrame, settings: StatementSettings | None = None) -> pl
 
 def decide(table: pl.DataFrame, settings: StatementSettings) -> pl.Series:
     """The reason why each row is dropped, null where it is kept. The first rule that holds names the reason."""
+    reason = pl.lit(None, dtype=pl.String)
+    for name, rule in reversed(_rules(settings)):
+        reason = pl.when(rule).then(pl.lit(name)).otherwise(reason)
+    return table.select(reason.alias("reason"))["reason"]
+
+
+def columns_of_reasons() -> dict[str, tuple[str, ...]]:
+    """Reason -> the columns that its rules read."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, rule in _rules(StatementSettings(answer_environments=True)):
+        found[name] = tuple(dict.fromkeys([*found.get(name, ()), *rule.meta.root_names()]))
+    return found
+
+
+def _rules(settings: StatementSettings) -> list[tuple[str, pl.Expr]]:
+    """(reason, what must hold for it) of the rules that are on, in their order."""
     column = pl.col
     choice = (column("statement_options") >= 3) | column("statement_chooses")
     both = (column("statement_asks") >= 2) & (column("statement_answer_parts") >= 2)
@@ -123,10 +142,7 @@ def decide(table: pl.DataFrame, settings: StatementSettings) -> pl.Series:
         ("several_answers", _above("statement_answer_parts", settings.max_answer_parts)),
         ("answer_environment", _when(settings.answer_environments, column("statement_answer_environment") != "")),
     ]
-    reason = pl.lit(None, dtype=pl.String)
-    for name, rule in reversed([(name, rule) for name, rule in rules if rule is not None]):
-        reason = pl.when(rule).then(pl.lit(name)).otherwise(reason)
-    return table.select(reason.alias("reason"))["reason"]
+    return [(name, rule) for name, rule in rules if rule is not None]
 
 
 def _when(wanted: bool, rule: pl.Expr) -> pl.Expr | None:

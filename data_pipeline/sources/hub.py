@@ -16,6 +16,11 @@ from acereason.errors import InputError
 ANSWER_S = 20  # for the Hub to answer at all
 
 
+def key_of_files(key: str, hub: str | None) -> str:
+    """The key of the configuration that says where the files of the source `key` lie."""
+    return f"{key}.files" if hub is None else f"{key}.hub"
+
+
 def dataset_files(
     key: str, name: str, revision: str | None, patterns: tuple[str, ...], fetch: bool = True
 ) -> tuple[str, list[Path]] | None:

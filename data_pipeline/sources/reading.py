@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from acereason.config.nearest import did_you_mean
 from acereason.errors import InputError, RowError
 from acereason.problems import parse_problem
-from data_pipeline.rows import Ids, ProblemRow, checked
+from data_pipeline.rows import Ids, ProblemRow, checked, json_text
 from data_pipeline.sources.records import records
 from data_pipeline.sources.settings import FieldMap, SourceConfig
 
@@ -28,6 +28,7 @@ class Lost:
     source_row: int
     detail: str
     prompt: str | None
+    record: dict[str, Any] | None = None  # as it was read; not of what `where` leaves out
 
 
 def read_source(
@@ -50,7 +51,8 @@ def read_source(
             except RowError as error:
                 if bad_rows == "stop":
                     raise
-                yield Lost("bad_row", config.name, number, f"{path.name}:{place}: {error.field}: {error.problem}", None)
+                said = f"{path.name}:{place}: {error.field}: {error.problem}"
+                yield Lost("bad_row", config.name, number, said, None, record)
     if number == 0:
         raise InputError(f"{config.name}: its files hold no rows")
 
@@ -72,13 +74,14 @@ def _row(
     _check_known(fields, config, record, path, place)
     prompt = _text(record, fields.prompt, path, place)
     if not prompt.strip():
-        return Lost("no_statement", config.name, number, f"{fields.prompt} is empty", None)
+        return Lost("no_statement", config.name, number, f"{fields.prompt} is empty", None, record)
     solutions = _texts(record, fields.solution, path, place)
     answer = _answer(config, record, solutions, path, place)
     if answer is None:
-        return Lost("no_answer", config.name, number, f"no answer ({config.answer_from})", prompt[:200])
+        return Lost("no_answer", config.name, number, f"no answer ({config.answer_from})", prompt, record)
     url = _text(record, fields.url, path, place) or None if fields.url else None
     kept = {name: record[name] for name in fields.kept if record.get(name) is not None}
+    metadata = _metadata(kept, "", path, place)
     row = {
         "id": ids.of("math", prompt),
         "domain": "math",
@@ -89,7 +92,7 @@ def _row(
         "revision": revision,
         "url": url,
         "reference_solutions": solutions,
-        "metadata": json.dumps(kept, ensure_ascii=False, sort_keys=True),
+        "metadata": metadata,
     }
     return checked(ProblemRow, row, path, place)
 
@@ -113,11 +116,19 @@ def _own(
     kept = {"id": problem.id, "source": problem.source, **problem.metadata}
     if problem.difficulty:
         kept["difficulty"] = problem.difficulty
+    metadata = _metadata(kept, "metadata.", path, place)
     return ProblemRow(
         id=ids.of("math", problem.prompt), domain="math", prompt=problem.prompt, answer=problem.answer,
         release_date=problem.release_date, source=config.name, source_row=number, revision=revision,
-        metadata=json.dumps(kept, ensure_ascii=False, sort_keys=True),
+        metadata=metadata,
     )  # fmt: skip
+
+
+def _metadata(kept: Mapping[str, Any], prefix: str, path: Path, place: int) -> str:
+    """What is kept of a record, as JSON text; each field is looked at by itself, so that a fault has its name."""
+    for name, value in kept.items():
+        json_text({name: value}, path, place, prefix + name)
+    return json_text(kept, path, place, prefix.rstrip(".") or "<row>")
 
 
 def _text(record: dict[str, Any], field: str, path: Path, place: int) -> str:
@@ -167,6 +178,8 @@ def _answer(
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise RowError(path, place, field, f"expected text or a number, got {str(value)[:40]!r}")
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise RowError(path, place, field, f"expected text or a number, got {value}")
         value = int(value) if value.is_integer() else value
     return _whole_text(str(value), field, path, place).strip() or None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from acereason.config.structured import to_plain
 from data_pipeline.rows import PROBLEM_SCHEMA, Ids, ProblemRow, frame
-from data_pipeline.sources.hub import dataset_files
+from data_pipeline.sources.hub import dataset_files, key_of_files
 from data_pipeline.sources.reading import Lost, read_source
 from data_pipeline.sources.settings import SourceConfig
 from data_pipeline.stages import OutsideFile, Stage, StageRun
@@ -36,7 +36,11 @@ def source_stage(sources: Mapping[str, SourceConfig], bad_rows: str, where: Path
         found = finder(fetch)
         if found is None:
             return None
-        return [OutsideFile(f"{key}:{path.name}", path) for key in found for path in found[key].files]
+        return [
+            OutsideFile(f"{key}:{path.name}", path, key_of_files(f"sources.{key}", sources[key].hub))
+            for key in found
+            for path in found[key].files
+        ]
 
     def work(run: StageRun) -> None:
         found = finder(True)
@@ -75,13 +79,8 @@ def _read_one(run: StageRun, config: SourceConfig, found: Found, ids: Ids, bad_r
         run.counted(1)
         counts["records"] += 1
         if isinstance(row, Lost):
-            said = asdict(row)
-            run.drop(
-                {"source": row.source, "source_row": row.source_row},
-                said["reason"],
-                detail=row.detail,
-                prompt=row.prompt,
-            )
+            place = {"source": row.source, "source_row": row.source_row}
+            run.drop(place, row.reason, detail=row.detail, prompt=row.prompt, record=row.record)
             continue
         counts["rows"] += 1
         batch.append(row)

@@ -14,8 +14,9 @@ from acereason.config.structured import to_plain
 from data_pipeline.dedup.answers import same_answers
 from data_pipeline.dedup.pairs import PAIR_COLUMNS, PairPass, SameAnswers
 from data_pipeline.dedup.settings import DedupConfig
-from data_pipeline.dedup.signals import decide, signals_of
-from data_pipeline.stages import Stage, StageRun, policy_work
+from data_pipeline.dedup.signals import SIGNALS, decide, signals_of
+from data_pipeline.policy import Policy, policy_work
+from data_pipeline.stages import Stage, StageRun
 from data_pipeline.teacher.version import verifier_version
 
 PAIRS = "pairs.parquet"
@@ -51,9 +52,11 @@ def duplicate_stages(over: str, settings: DedupConfig, comparison: Comparison) -
         "duplicates", partial(_work, settings=settings, comparison=comparison), over,
         settings={**plain, **comparison.settings}, code=(*CODE, *comparison.code),
     )  # fmt: skip
+    policy = Policy(partial(decide, settings=settings), tuple(SIGNALS))
     kept = Stage(
-        "unique", policy_work({"duplicates": partial(decide, settings=settings)}), over, ("duplicates",),
-        settings={"label_conflicts": settings.label_conflicts}, code=("data_pipeline.dedup.signals",), kind="policy",
+        "unique", policy_work({"duplicates": policy}), over, ("duplicates",),
+        settings={"label_conflicts": settings.label_conflicts}, kind="policy",
+        code=("data_pipeline.dedup.signals", "data_pipeline.policy"),
     )  # fmt: skip
     return [found, kept]
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from acereason.config.structured import to_plain
 from data_pipeline.decontamination.evidence import COLUMNS, EvidencePass
-from data_pipeline.decontamination.policies import summarised
+from data_pipeline.decontamination.policies import SETTINGS, summarised
 from data_pipeline.decontamination.reading import NGRAM_COLUMNS, frequent_ngrams
 from data_pipeline.decontamination.settings import DecontaminationConfig
 from data_pipeline.decontamination.signals import reference_of
@@ -20,7 +20,10 @@ from data_pipeline.stages import OutsideFile, Stage, StageRun
 CODE = ("data_pipeline.decontamination", "data_pipeline.steps.leaks", "eval.benchmarks", "eval.benchmarks_formats")
 EVIDENCE, ITEMS, FREQUENT = "evidence.parquet", "items.parquet", "frequent.parquet"
 MOST_FREQUENT = 60  # n-grams that are kept for the report
-_OF_POLICY = ("policy", "coverage", "review", "rare", "short")  # what decides; the evidence does not depend on it
+_REMEDY = (
+    "give files=FOLDER with the benchmarks' files (conf/benchmark says where each is to be had), or "
+    "benchmarks=none decontamination.policy=none"
+)
 
 
 def decontamination_stage(over: str, settings: DecontaminationConfig, where: Path) -> Stage:
@@ -37,11 +40,16 @@ def decontamination_stage(over: str, settings: DecontaminationConfig, where: Pat
 
     def outside(fetch: bool) -> Sequence[OutsideFile]:
         named = [
-            OutsideFile(f"benchmark:{config.name}", Path(str(config.path))) for config in placed.benchmarks.values()
+            OutsideFile(f"benchmark:{config.name}", Path(str(config.path)), f"benchmarks.{key}.path", _REMEDY)
+            for key, config in placed.benchmarks.items()
         ]
-        return [*named, *(OutsideFile(f"benchmark:{Path(name).stem}", Path(name)) for name in placed.problems)]
+        more = [
+            OutsideFile(f"benchmark:{Path(name).stem}", Path(name), "decontamination.problems")
+            for name in placed.problems
+        ]
+        return [*named, *more]
 
-    plain = {name: value for name, value in to_plain(settings).items() if name not in _OF_POLICY}
+    plain = {name: value for name, value in to_plain(settings).items() if name not in SETTINGS}
     plain["benchmarks"] = {
         key: {name: value for name, value in config.items() if name not in ("path", "obtain")}
         for key, config in plain["benchmarks"].items()
