@@ -62,8 +62,32 @@ def test_800_responses_of_a_real_model_have_their_known_accuracy(tmp_path: Path)
 @needs_shared
 @pytest.mark.slow
 def test_labelled_programs_have_their_known_verdicts(tmp_path: Path) -> None:
-    """Every eleventh program; docs/evaluation.md has all of them."""
-    rows = labelled_rows()[5::11]
+    """Every eleventh program and the one whose label is wrong: no other verdict differs from its label.
+
+    A program that ran out of time is judged once more, since the machine may have been busy.
+    """
+    every = labelled_rows()
+    rows = [row for number, row in enumerate(every) if number % 11 == 5 or name_of(row) in WRONG_LABELS]
+    assert len(rows) >= 104 and {name_of(row) for row in rows} >= WRONG_LABELS
+    found = program_verdicts(tmp_path, rows)
+    late = [number for number, verdict in enumerate(found) if verdict == "timeout" and rows[number]["expected"]]
+    if late:
+        again = program_verdicts(tmp_path, [rows[number] for number in late])
+        found = [again[late.index(number)] if number in late else verdict for number, verdict in enumerate(found)]
+    differ = {
+        name_of(row): verdict
+        for row, verdict in zip(rows, found, strict=True)
+        if (verdict == "correct") is not row["expected"]
+    }
+    assert differ == dict.fromkeys(WRONG_LABELS, "correct")
+
+
+def name_of(row: dict[str, Any]) -> tuple[str, str]:
+    return row["id"], row["source"]
+
+
+def program_verdicts(tmp_path: Path, rows: list[dict[str, Any]]) -> list[str]:
+    """The verdict on each program, in order."""
     problems, given = [], []
     for number, row in enumerate(rows):
         tests = {key: value for key, value in asdict(labelled_tests(row)).items() if value not in (None, (), [])}
@@ -71,9 +95,4 @@ def test_labelled_programs_have_their_known_verdicts(tmp_path: Path) -> None:
         problems.append({**problem, "tests": tests})
         given.append({"task_id": str(number), "output": f"so</think>\n```python\n{row['program']}\n```\n"})
     result = scored(tmp_path, problems, given, "verifier.code_wall_s=120")
-    found = [p["samples"][0]["verdict"] == "correct" for p in result["problems"]]
-    pairs = [(row, verdict) for row, verdict in zip(rows, found, strict=True)]
-    paid_wrongly = {(row["id"], row["source"]) for row, verdict in pairs if verdict and not row["expected"]}
-    right = [verdict for row, verdict in pairs if row["expected"]]
-    assert paid_wrongly <= WRONG_LABELS
-    assert len(right) >= 95 and sum(right) / len(right) >= 0.98
+    return [problem["samples"][0]["verdict"] for problem in result["problems"]]
