@@ -3,7 +3,8 @@
 `eval/known/NAME.tsv` holds id and digest of every problem, in the benchmark's order. So a file that lacks a problem, or
 in which one was edited, is refused with the ids that differ; the order of its rows does not matter. Where none of a
 file's ids is one of the benchmark's (others publish the same problems under ids of their own, or under none), its
-problems get their ids by statement and answer.
+problems get their ids by statement and answer. `NAME.WORDING.tsv` holds the same problems as another publisher words or
+typesets them; a file is held against each, and has a content hash of its own.
 """
 
 from __future__ import annotations
@@ -103,18 +104,26 @@ def read_known(name: str) -> list[tuple[str, str]]:
     return [(pair[0], pair[1]) for pair in pairs]
 
 
+def wordings(name: str) -> list[list[tuple[str, str]]]:
+    """`read_known` of a benchmark, and after it those of its other wordings."""
+    return [read_known(name), *(read_known(file.stem) for file in sorted(KNOWN.glob(f"{name}.*.tsv")))]
+
+
 def load(config: BenchmarkConfig) -> Benchmark:
     """The benchmark of `config`. Raises `InputError` with what differs where its file is not the known one."""
     if config.path is None:
         raise ConfigError(f"benchmark={config.name}: no file is named; {config.obtain}")
     path = Path(config.path)
     if not path.exists():
-        raise InputError(f"benchmark.path={config.path}: no such file; {config.name} is to be had so: {config.obtain}")
+        raise InputError(
+            f"benchmark.path={config.path}: no such file; {config.name} is to be had so, in the folder {path.parent}: "
+            f"{config.obtain}"
+        )
     found = found_in(config, path)
     if config.content_hash is None:
         return _unpinned(config, path, found)
-    known = read_known(config.name)
-    found = named(found, known)
+    first, *others = [(known, named(found, known)) for known in wordings(config.name)]
+    known, found = min((first, *others), key=lambda pair: _left(pair[1], pair[0]))
     differences = compare(found, known)
     if differences:
         raise InputError(
@@ -124,7 +133,8 @@ def load(config: BenchmarkConfig) -> Benchmark:
             + (_REWORDED if len(found) == len(known) and 2 * _left(found, known) > len(known) else "")
         )
     content_hash = content_hash_of(known)
-    if content_hash != config.content_hash or len(known) != config.problems:
+    expected = config.content_hash if known == first[0] else content_hash
+    if content_hash != expected or len(known) != config.problems:
         raise ConfigError(
             f"benchmark.content_hash={config.content_hash}, benchmark.problems={config.problems}: {path} holds "
             f"{config.name} with {len(known)} problems and content_hash {content_hash}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from test_benchmarks_unpinned import UNPINNED
 from acereason.config.compose import compose_eval
 from acereason.config.eval_schema import BenchmarkConfig
 from acereason.errors import ConfigError, InputError, RowError
+from acereason.problems import Problem
 from acereason.verifiers.jobs import fault_of
-from eval.benchmarks import load
+from eval.benchmarks import Benchmark, content_hash_of, digest_of, load, read_known
 from eval.benchmarks_formats import READERS
 from eval.rows import rows_of
 from tests.shared_data import SHARED, needs_shared
@@ -201,6 +203,44 @@ def test_another_publishers_layout_is_the_same_benchmark(
     assert "missing: " in said and "not part of it: line 4 (" in said and "line 5 (" in said
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "heldout"))
+def test_the_command_that_fetches_the_file_is_said_with_what_it_becomes(name: str) -> None:
+    config = compose_eval([f"benchmark={name}"])[0].benchmark
+    commands = re.findall("`(.*?)`", config.obtain)
+    assert commands and commands[0].startswith(("curl -L -o ", "hf download ", "git clone "))
+    assert Path(str(config.path)).name in commands[0]
+    assert "@" not in commands[0] and not re.search("[0-9a-f]{40}", commands[0])  # no revision that nobody stated
+
+
+def test_another_publishers_wording_is_known_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two publishers of three problems, one of which they word alike; each file is whole in its own wording alone."""
+    monkeypatch.setattr("eval.benchmarks.KNOWN", tmp_path)
+    ours = {"own-0": "One and  $one$ ?", "own-1": "Two?", "own-2": "Three and  $three$ ?"}
+    theirs = {"own-0": "One and $one$?", "own-1": "Two?", "own-2": "Three and $three$?"}
+    for file, texts in (("own.tsv", ours), ("own.hub.tsv", theirs)):
+        problems = [Problem(name, "math", text, "x", answer=name[-1]) for name, text in texts.items()]
+        (tmp_path / file).write_text("".join(f"{p.id}\t{digest_of(p)}\n" for p in problems))
+    config = replace(configured("aime24", tmp_path / "rows.jsonl"), name="own", problems=3)
+    config = replace(config, content_hash=content_hash_of(read_known("own")))
+
+    def loaded(*rows: tuple[str, str]) -> Benchmark:
+        lines = (json.dumps({"problem": text, "answer": f"00{answer}"}) + "\n" for text, answer in rows)
+        (tmp_path / "rows.jsonl").write_text("".join(lines))
+        return load(config)
+
+    first, second, third = ((theirs[f"own-{n}"], str(n)) for n in range(3))
+    other = loaded(third, first, second)
+    assert [problem.id for problem in other.problems] == list(theirs)
+    assert other.content_hash == content_hash_of(read_known("own.hub")) != config.content_hash
+    assert loaded(*((text, name[-1]) for name, text in ours.items())).content_hash == config.content_hash
+    with pytest.raises(InputError, match=r"edited: own-2 \(line 3\)"):
+        loaded(first, second, (third[0], "4"))
+    with pytest.raises(InputError, match="missing: own-2"):
+        loaded(first, second)
+    with pytest.raises(InputError, match=r"missing: own-0, own-2; not part of it: line 1 \('One"):
+        loaded((first[0] + "!", "0"), second, (third[0], "7"))
+
+
 @needs_shared
 def test_another_wording_is_refused_and_how_to_take_it_is_said(tmp_path: Path) -> None:
     def reword(rows: Rows) -> None:
@@ -232,7 +272,9 @@ def test_a_wrong_count_or_hash_in_the_configuration_is_an_error() -> None:
 
 def test_a_file_that_is_not_there_is_said_with_where_to_get_it(tmp_path: Path) -> None:
     said = refusal(configured("gsm8k", tmp_path / "nowhere.jsonl"))
-    assert "no such file" in said and "curl -Lo gsm8k_test.jsonl https://" in said
+    assert (
+        f"no such file; gsm8k is to be had so, in the folder {tmp_path}: `curl -L -o gsm8k_test.jsonl https://" in said
+    )
 
 
 @pytest.mark.parametrize(
