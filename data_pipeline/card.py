@@ -1,7 +1,4 @@
-"""README.md and croissant.json of a set of problems: what is in it, where it is from, under which licences as given.
-
-Croissant is JSON-LD after the specification of MLCommons, version 1.0: https://docs.mlcommons.org/croissant/docs/
-"""
+"""README.md of a set of problems: what is in it, where it is from, under which licences as given."""
 
 from __future__ import annotations
 
@@ -11,61 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from acereason.tracking.files import write_bytes
-from data_pipeline.manifest import file_hash
+from data_pipeline.croissant import CROISSANT, croissant
 from data_pipeline.report.view import SetView
 
-CARD, CROISSANT = "README.md", "croissant.json"
-CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
-VERSION = "1.0.0"
-
-_CONTEXT: dict[str, Any] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
-_FIELDS = {
-    "id": "Stable: from the normalised statement.",
-    "domain": "math or code.",
-    "prompt": "The bare statement; templates are applied later.",
-    "source": "The set that the problem was read from.",
-    "answer": "The gold answer of a math problem.",
-    "tests": "The tests of a code problem, a JSON object.",
-    "starter_code": "What a program has to begin from.",
-    "release_date": "When the problem was published.",
-    "difficulty": "What named models' attempts came to, a JSON object.",
-    "metadata": "Where the row is from, and what its source says of it, a JSON object.",
-}
+CARD = "README.md"
 
 
 def description(view: SetView) -> str:
@@ -81,63 +27,6 @@ def description(view: SetView) -> str:
 def licences(view: SetView) -> list[str]:
     """The licences of the sources as their publishers give them, each once."""
     return list(dict.fromkeys(str(source.get("licence") or "not stated") for source in view.sources()))
-
-
-def croissant(view: SetView, folder: Path, files: Sequence[str]) -> dict[str, Any]:
-    """Croissant metadata of the files in `folder`, of which those in `files` that end in .jsonl are described."""
-    objects = []
-    for name in files:
-        encoding = "application/jsonlines" if name.endswith(".jsonl") else "application/x-parquet"
-        objects.append(
-            {
-                "@type": "cr:FileObject",
-                "@id": name,
-                "name": name,
-                "contentUrl": name,
-                "encodingFormat": encoding,
-                "contentSize": f"{(folder / name).stat().st_size} B",
-                "sha256": file_hash(folder / name),
-            }
-        )
-    record_sets = [_record_set(name) for name in files if name.endswith(".jsonl")]
-    return {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": CONFORMS_TO,
-        "name": view.name,
-        "description": description(view),
-        "version": VERSION,
-        "license": licences(view),
-        "citeAs": "; ".join(source["link"] for source in view.sources() if source.get("link")) or None,
-        "isBasedOn": [
-            {"@type": "sc:Dataset", "name": source["name"], "url": source.get("link") or None,
-             "version": source.get("revision"), "license": source.get("licence")}
-            for source in view.sources()
-        ],
-        "distribution": objects,
-        "recordSet": record_sets,
-    }  # fmt: skip
-
-
-def _record_set(file: str) -> dict[str, Any]:
-    stem = file.removesuffix(".jsonl")
-    return {
-        "@type": "cr:RecordSet",
-        "@id": stem,
-        "name": stem,
-        "key": {"@id": f"{stem}/id"},
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{stem}/{name}",
-                "name": name,
-                "description": said,
-                "dataType": "sc:Text",
-                "source": {"fileObject": {"@id": file}, "extract": {"jsonPath": f"$.{name}"}},
-            }
-            for name, said in _FIELDS.items()
-        ],
-    }
 
 
 def card(view: SetView, config: Any, files: Sequence[str]) -> str:
@@ -235,6 +124,6 @@ def _cell(text: object) -> str:
 
 def write_card(view: SetView, config: Any, folder: Path, files: Sequence[str]) -> None:
     """Writes README.md and croissant.json into the set's folder."""
-    found = croissant(view, folder, files)
+    found = croissant(view, folder, files, description(view), licences(view))
     write_bytes(folder / CROISSANT, (json.dumps(found, ensure_ascii=False, indent=1) + "\n").encode())
     write_bytes(folder / CARD, card(view, config, files).encode())

@@ -14,6 +14,7 @@ from acereason.problems import write_jsonl
 from data_pipeline.command import run_command
 from data_pipeline.report.marking import marked
 from tests.data_pipeline.framework import made
+from tests.data_pipeline.framework.croissants import check_records
 
 HOSTILE = "What is 1 + 1? <script>alert(1)</script> <img src=x onerror=alert(2)> \u202e | ``` # Heading"
 
@@ -52,15 +53,12 @@ def test_croissant_describes_the_files(out: Path) -> None:
         assert entry["sha256"] == hashlib.sha256(content).hexdigest()
         assert entry["contentSize"] == f"{len(content)} B"
         files[entry["@id"]] = content
-    for records in found["recordSet"]:
-        names = {field["name"] for field in records["field"]}
-        ids = {field["@id"] for field in records["field"]}
-        assert records["key"]["@id"] in ids
-        for field in records["field"]:
-            assert field["source"]["fileObject"]["@id"] in files
-            assert field["source"]["extract"]["jsonPath"] == f"$.{field['name']}"
-        rows = [json.loads(line) for line in files[f"{records['name']}.jsonl"].splitlines()]
-        assert rows and all(set(row) <= names for row in rows)
+    assert set(files) == {"problems.jsonl", "heldout.jsonl", "problems.parquet"}
+    check_records(out / "dataset")
+    (records,) = found["recordSet"]
+    named = {field["name"] for field in records["field"]}
+    assert {"id", "prompt", "answer", "metadata", "split"} <= named
+    assert not named & {"tests", "starter_code", "release_date"}, "no math problem has any of these"
 
 
 def test_the_card_says_counts_and_sources(out: Path) -> None:
