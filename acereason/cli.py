@@ -39,7 +39,7 @@ COMPLETED_WORDS: dict[str, Sequence[str]] = {
     "eval compare": ("--help", "--html", "--json", "--markdown"),
     "eval report": ("--help", "--out"),
     "eval rating": ("--help", "--out", "--markdown"),
-    "data": ("tiny", "math", "code", "--help", "--cfg", "--resolve"),
+    "data": ("tiny", "math", "code", "join", "ledger", "--help", "--cfg", "--resolve"),
     "verify": ("math", "code", "--help", "--bare"),
     "export": ("--help",),
 }

@@ -15,14 +15,19 @@ EPILOG = """\
 tiny   generated problems (conf/data.yaml)
 math   public math problems, curated (conf/data_math.yaml): sources=local sources.local.files=[FILE.jsonl]
 code   public programming problems, curated (conf/data_code.yaml)
+join FOLDER FOLDER ... out=FOLDER   sets that math and code wrote as one, for a curriculum of both
 ledger FOLDER [pack=true]   what a teacher's ledger holds; packed: rewritten as Parquet
 preview=true says what would run"""
 
 
 def data(words: Sequence[str]) -> int:
-    """acereason data tiny|math|code [overrides] | ledger FOLDER [pack=true]"""
+    """acereason data tiny|math|code [overrides] | join FOLDER FOLDER ... out=FOLDER | ledger FOLDER [pack=true]"""
     if words[:1] == ["ledger"]:
         return _ledger(words[1:])
+    if words[:1] == ["join"]:
+        from data_pipeline.join import join_command
+
+        return join_command(words[1:], Path.cwd())
     parser = parser_of("data", epilog=EPILOG)
     parser.add_argument("kind", choices=KINDS, help="what to make")
     shows_config(parser)
