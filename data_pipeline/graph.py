@@ -6,21 +6,18 @@ where its key, which covers content and not names or times, is the one that it w
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from acereason.config.nearest import did_you_mean
 from acereason.errors import ConfigError, InputError, RunError
+from data_pipeline.checks import check_enough, check_outside, unreadable
+from data_pipeline.folders import put_in_place
 from data_pipeline.manifest import Manifest, Parent, code_version, damage, file_hash, key_of, read_manifest
 from data_pipeline.stages import OutsideFile, Stage, StageRun
-
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,7 @@ def preview(out: Path, stages: Sequence[Stage], choice: Choice) -> list[Planned]
         elif manifest is None:
             why = "was never made"
         else:
-            outside = stage.outside(False)
-            why = _difference(stage, manifest, None if outside is None else _parents(stage, out, stages, outside))
-            why = why or damage(folder, manifest)
+            why = _changed(stage, manifest, out, stages) or damage(folder, manifest)
         if why is None:
             planned.append(Planned(stage, folder, "kept", "nothing it depends on has changed", manifest))
         else:
@@ -95,29 +90,31 @@ def preview(out: Path, stages: Sequence[Stage], choice: Choice) -> list[Planned]
 def run(out: Path, stages: Sequence[Stage], choice: Choice, say: Callable[[str], None]) -> dict[str, Manifest]:
     """Makes what is missing or changed, and returns the manifests of the chosen stages.
 
-    Raises `InputError` where a stage's files were edited or cut short, or another command is at work in `out`.
+    The caller holds `out` (`folders.alone`). Raises `InputError` where a file from outside is not there, a stage leaves
+    too few rows for a later one, or its files were edited or cut short.
     """
     picked, remade = chosen(stages, choice), _remade(stages, choice)
+    check_outside(stages, picked)
     done: dict[str, Manifest] = {}
-    with _alone(out):
-        for stage in stages:
-            if stage.name not in picked:
-                continue
-            _check_parents(out, stages, stage, done)
-            folder = folder_of(out, stages, stage.name)
-            outside = stage.outside(True)
-            assert outside is not None
-            parents = _parents(stage, out, stages, outside)
-            code = code_version(stage.code)
-            key = key_of(stage.name, stage.settings, stage.seed, code, parents)
-            manifest = read_manifest(folder)
-            if manifest is not None and manifest.key == key and stage.name not in remade:
-                _refuse_damage(folder, manifest)
-                say(f"{folder.name}: kept, {_rows(manifest)}")
-            else:
-                manifest = _make(stage, folder, out, stages, outside, parents, (key, code), say)
-                say(f"{folder.name}: {_rows(manifest)}, {manifest.seconds:.1f} s")
-            done[stage.name] = manifest
+    for stage in stages:
+        if stage.name not in picked:
+            continue
+        _check_parents(out, stages, stage, done)
+        folder = folder_of(out, stages, stage.name)
+        outside = stage.outside(True)
+        assert outside is not None
+        parents = _parents(stage, out, stages, outside)
+        code = code_version(stage.code)
+        key = key_of(stage.name, stage.settings, stage.seed, code, parents)
+        manifest = read_manifest(folder)
+        if manifest is not None and manifest.key == key and stage.name not in remade:
+            _refuse_damage(folder, manifest)
+            say(f"{folder.name}: kept, {_rows(manifest)}")
+        else:
+            manifest = _make(stage, folder, out, stages, outside, parents, (key, code), say)
+            say(f"{folder.name}: {_rows(manifest)}, {manifest.seconds:.1f} s")
+        done[stage.name] = manifest
+        check_enough(stages, picked, done)
     return done
 
 
@@ -163,24 +160,10 @@ def _make(
         files, at_work.about, seconds,
     )  # fmt: skip
     manifest.write(aside)
-    _replace(aside, folder)
+    put_in_place(aside, folder)
     written = read_manifest(folder)
     assert written is not None
     return written
-
-
-def _replace(aside: Path, folder: Path) -> None:
-    """Puts a finished folder in its place; a kill in between leaves the stage to be made again, nothing else."""
-    for path in aside.rglob("*"):
-        if path.is_file():
-            with open(path, "rb") as stream:
-                os.fsync(stream.fileno())
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(aside, folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _parents(stage: Stage, out: Path, stages: Sequence[Stage], outside: Sequence[OutsideFile]) -> list[Parent]:
@@ -198,7 +181,7 @@ def _parents(stage: Stage, out: Path, stages: Sequence[Stage], outside: Sequence
         try:
             found.append(Parent(None, file.name, file_hash(file.path)))
         except OSError as error:
-            raise InputError(f"{file.path}: cannot be read ({error.strerror})") from None
+            raise InputError(unreadable(file) or f"{file.path}: cannot be read ({error.strerror})") from None
     return found
 
 
@@ -225,6 +208,15 @@ def _readable(folder: Path) -> Manifest | None:
         return None
 
 
+def _changed(stage: Stage, manifest: Manifest, out: Path, stages: Sequence[Stage]) -> str | None:
+    """Why a stage that is there would be made anew; None where it would be kept."""
+    outside = stage.outside(False)
+    try:
+        return _difference(stage, manifest, None if outside is None else _parents(stage, out, stages, outside))
+    except InputError:
+        return "what it reads is not there"
+
+
 def _difference(stage: Stage, manifest: Manifest, parents: Sequence[Parent] | None) -> str | None:
     """Why a stage that is there is not what it would be now; None where it is."""
     if parents is None:
@@ -241,17 +233,3 @@ def _difference(stage: Stage, manifest: Manifest, parents: Sequence[Parent] | No
     if manifest.code != code:
         return "its code changed"
     return "its seed changed" if manifest.seed != stage.seed else "what it reads changed"
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Holds `out` for this process. Raises `InputError` where another one does."""
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / LOCK, "ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"out={out}: another command is writing there; wait for it or choose another out="
-            ) from None
-        yield

@@ -5,6 +5,7 @@ The public sets are made up here, a few rows in the layout in which each is publ
 
 from __future__ import annotations
 
+import datetime
 import functools
 import gzip
 import json
@@ -134,6 +135,9 @@ def test_a_truncated_parquet_source_is_named(tmp_path: Path) -> None:
         ({"answer": ["2"]}, "field 'answer': expected text or a number"),
         ({"problem": 3}, "field 'problem': expected text, got int '3'"),
         ({"problem": "\ud800"}, "field 'problem': holds a lone surrogate"),
+        ({"type": "\ud800"}, "field 'type': holds a lone surrogate"),
+        ({"difficulty": float("nan")}, "field 'difficulty': holds NaN or Infinity, which is no JSON"),
+        ({"answer": float("inf")}, "field 'answer': expected text or a number, got inf"),
     ],
 )
 def test_a_record_that_does_not_fit_stops_or_is_dropped(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -144,6 +148,7 @@ def test_a_record_that_does_not_fit_stops_or_is_dropped(tmp_path: Path, change: 
     found = list(read_source(source("math_train"), [file], None, Ids(), "drop"))
     assert [type(row) for row in found] == [ProblemRow, Lost, ProblemRow]
     assert isinstance(found[1], Lost) and found[1].reason == "bad_row"
+    assert found[1].record is not None and set(found[1].record) == {*good, *change}
 
 
 @pytest.mark.parametrize("empty", [{"answer": None}, {"answer": " "}, {"problem": ""}])
@@ -180,3 +185,37 @@ def test_bad_rows_are_counted_and_kept_aside(tmp_path: Path) -> None:
     assert (manifest["rows_in"], manifest["rows_out"], manifest["drops"]) == (20, 19, {"bad_row": 1})
     dropped = json.loads((tmp_path / "out" / "01_source" / "drops.jsonl").read_text())
     assert dropped["row"] == 4 and "in.jsonl:4: anser" in dropped["detail"]
+    assert dropped["record"]["anser"] == "x" and dropped["record"]["prompt"] == json.loads(lines[3])["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field", "said"),
+    [
+        ('{"k": "\\ud800"}', r"metadata\.k", "holds a lone surrogate"),
+        ('{"\\ud800": 1}', r"metadata\.\ud800", "holds a lone surrogate"),
+        ('{"k": {"l": [NaN]}}', r"metadata\.k", "holds NaN or Infinity"),
+        ('{"k": 1e400}', r"metadata\.k", "holds NaN or Infinity"),
+    ],
+)
+def test_metadata_that_is_no_json_is_a_bad_row(tmp_path: Path, metadata: str, field: str, said: str) -> None:
+    file = made.write(tmp_path, 20)
+    lines = file.read_text().splitlines()
+    lines[3] = lines[3][:-1] + f', "metadata": {metadata}}}'
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RowError, match=rf"in\.jsonl:4: field '{field}': {said}"):
+        made.run(tmp_path, "until=source")
+    made.run(tmp_path, "bad_rows=drop", "until=source")
+    text = (tmp_path / "out" / "01_source" / "drops.jsonl").read_text()
+    dropped = json.loads(text, parse_constant=pytest.fail)
+    assert dropped["reason"] == "bad_row" and said in dropped["detail"]
+    assert dropped["record"]["id"] == "row-3"
+
+
+def test_what_parquet_holds_and_json_cannot_is_named(tmp_path: Path) -> None:
+    day = datetime.date(2020, 1, 1)
+    file = tmp_path / "rows.parquet"
+    pl.DataFrame([{**ROWS["math_train"][0], "difficulty": day}]).write_parquet(file)
+    with pytest.raises(RowError, match=r"rows\.parquet:1: field 'difficulty': holds what is no JSON .*date"):
+        list(read_source(source("math_train"), [file], None, Ids(), "stop"))
+    (lost,) = read_source(source("math_train"), [file], None, Ids(), "drop")
+    assert isinstance(lost, Lost) and lost.record is not None

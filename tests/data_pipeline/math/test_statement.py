@@ -247,6 +247,15 @@ def test_no_text_raises_and_cleaning_ends(prompt: str, answer: str | None) -> No
     assert clean is None or len(clean) <= len(prompt)
 
 
+def test_every_reason_has_the_columns_that_it_comes_from() -> None:
+    found = statement.columns_of_reasons()
+    assert {name for columns in found.values() for name in columns} <= set(statement.COLUMNS)
+    assert found["multiple_choice"] == ("statement_options", "statement_chooses")
+    assert found["several_questions"] == ("statement_asks", "statement_answer_parts")
+    assert found["answer_environment"] == ("statement_answer_environment",)
+    assert all(found.values())
+
+
 @pytest.mark.parametrize(
     "bait", ["(a) ", "$", "[asy]", "\\begin{align}", "shown in the ", "( ", "the ", "\\textbf{", "~a "]
 )
