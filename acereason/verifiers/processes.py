@@ -58,11 +58,12 @@ def library_paths() -> list[str]:
 
 
 def start_python(
-    module: str, arguments: dict[str, Any], channel: socket.socket, libraries: list[str]
+    module: str, arguments: dict[str, Any], channel: socket.socket, libraries: list[str], hash_seed: int = 0
 ) -> subprocess.Popen[bytes]:
     """Runs `module.main(arguments)` in a new interpreter that holds `channel` (its number is in `arguments["fd"]`).
 
-    The child ends with the calling thread. `libraries` come after the standard library on its path.
+    The child ends with the calling thread. `libraries` come after the standard library on its path. `hash_seed` decides
+    the order of its sets of texts; it is the same in every worker, so that what a program prints can be repeated.
     """
     bootstrap = (
         "import sys, json; given = json.loads(sys.argv[1]);"
@@ -79,7 +80,7 @@ def start_python(
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",  # the order of a set is part of what a program prints: the same in every worker
+        "PYTHONHASHSEED": str(hash_seed),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -7,16 +7,17 @@ on the seed alone.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
-import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from data_pipeline.code.changes import LETTERS, changed, ordered
+from data_pipeline.code.extremes import ANY, EQUAL, NEAR, Extreme, extremes
 from data_pipeline.code.model import Input, InputModel, Place, texts_in
 
-_LETTERS = string.ascii_lowercase
 # So many refused by the guard in a row end a kind of input: what is refused costs time in proportion to its size.
 _PATIENCE = {"least": 40, "edge": 60, "small": 60, "medium": 12, "large": 3, "changed": 100}
 
@@ -36,18 +37,31 @@ def make_inputs(model: InputModel, most: int, most_chars: int, seed: int) -> lis
     shares = (("least", 0.1), ("edge", 0.2), ("small", 0.2), ("medium", 0.15), ("large", 0.1), ("changed", 0.25))
     found: list[Made] = []
     for how, share in shares:
-        wanted = max(1, round(most * share))
-        refused = 0
-        while wanted and refused < _PATIENCE[how]:
-            given = maker.draw(how)
+        found += _fill(maker, how, max(1, round(most * share)), known)
+    return found[:most]
+
+
+def _fill(maker: _Maker, how: str, wanted: int, known: set[str]) -> Iterator[Made]:
+    """Up to `wanted` inputs of one kind. Edges follow the plans of `extremes`, so that every end is tried."""
+    plans: Iterable[list[Extreme | None]] = itertools.repeat([None])
+    if how == "edge":
+        plans = (list(tries) for tries in extremes(len(maker.model.kinds), maker.rng))
+    refused = 0
+    for tries in plans:
+        for extreme in tries:
+            if not wanted or refused >= _PATIENCE[how]:
+                return
+            given = maker.draw(how, extreme)
             text = json.dumps(given)
-            if given is None or text in known or len(text) > most_chars or not model.accepts(given):
+            if given is None or text in known or len(text) > maker.most_chars or not maker.model.accepts(given):
                 refused += 1
+                if text in known and extreme is not None and extreme.exact:
+                    break  # this end is there already
                 continue
             known.add(text)
-            found.append(Made(given, how))
+            yield Made(given, how)
             wanted, refused = wanted - 1, 0
-    return found[:most]
+            break
 
 
 _SIZE = {"least": (0, 2), "edge": (1, 6), "small": (1, 8), "medium": (8, 40), "large": (100, 2000)}
@@ -56,6 +70,7 @@ _SIZE = {"least": (0, 2), "edge": (1, 6), "small": (1, 8), "medium": (8, 40), "l
 class _Maker:
     def __init__(self, model: InputModel, rng: random.Random, most_chars: int) -> None:
         self.model, self.rng, self.most_chars = model, rng, most_chars
+        self.exact = False  # the input at hand is an end to the letter
         self.of: dict[int, set[str]] = {}  # properties of single arguments
         self.between: list[tuple[str, int, int]] = []
         for invariant in model.invariants:
@@ -71,27 +86,28 @@ class _Maker:
         self.seen: dict[tuple[int, str, int], list[Any]] = {}
         self.fixed = {pair[0]: pair[1] for pair in model.equal if isinstance(pair[1], int)}
 
-    def draw(self, how: str) -> Input | None:
+    def draw(self, how: str, extreme: Extreme | None = None) -> Input | None:
         """One input of a kind, which the guard has yet to see; None where the limits leave no room for it."""
         try:
-            return self._changed() if how == "changed" else self._anew(how)
+            return self._changed() if how == "changed" else self._anew(how, extreme)
         except (ValueError, IndexError, TypeError, OverflowError):
             return None
 
     # ---- anew
 
-    def _anew(self, how: str) -> Input:
+    def _anew(self, how: str, extreme: Extreme | None) -> Input:
         model = self.model
+        self.exact = extreme is not None and extreme.exact
+        sides = extreme.sides if extreme else (ANY,) * len(model.kinds)
         given: Input = [self._default(index) for index in range(len(model.kinds))]
-        sizes = self._sizes(how)
-        order = sorted(range(len(model.kinds)), key=lambda index: model.kinds[index] not in ("int", "float"))
-        extreme = self.rng.choice(["low", "high", "ends", "equal", "any"]) if how == "edge" else "any"
-        for index in order:
-            if model.kinds[index] in ("int", "float", "bool"):
-                given[index] = self._scalar(index, given, sizes, how, extreme)
-        for index in order:
-            if model.kinds[index] not in ("int", "float", "bool"):
-                given[index] = self._container(index, given, sizes, extreme)
+        sizes = self._sizes(extreme.size if extreme else how)
+        simple = [index for index, kind in enumerate(model.kinds) if kind in ("int", "float", "bool")]
+        for _ in range(2 if self.exact else 1):  # twice: the limits of the first may hang on the last
+            for index in sorted(simple, key=lambda index: model.kinds[index] == "bool"):
+                given[index] = self._scalar(index, given, sizes, how, sides[index])
+        for index in range(len(model.kinds)):
+            if index not in simple:
+                given[index] = self._container(index, given, sizes, sides[index])
         return self._related(given)
 
     def _default(self, index: int) -> Any:
@@ -136,7 +152,9 @@ class _Maker:
             least, min(most if most is not None else max(max(seen), high), high if how != "least" else least + low)
         )
         if how == "least":
-            return least if self.rng.random() < 0.6 else self.rng.randint(least, max(least, min(most, least + 1)))
+            if self.exact or self.rng.random() < 0.6:
+                return least
+            return self.rng.randint(least, max(least, min(most, least + 1)))
         if how == "large":
             return most
         return self.rng.randint(min(max(least, low), most), most)
@@ -153,7 +171,7 @@ class _Maker:
     def _scalar(self, index: int, given: Input, sizes: dict[Place, int], how: str, extreme: str) -> Any:
         kind = self.model.kinds[index]
         if kind == "bool":
-            return self.rng.random() < 0.5
+            return extreme == "high" if extreme in ("low", "high") else self.rng.random() < 0.5
         place = Place(index, "value")
         if place in self.fixed:
             return self.fixed[place]
@@ -193,12 +211,12 @@ class _Maker:
         high = max(seen) if high is None else high
         if low > high:
             raise ValueError("no number fits")
+        if extreme in ("low", "high") and (self.exact or self.rng.random() < 0.8):
+            return low if extreme == "low" else high
         if kind == "float":
             return round(self.rng.uniform(low, high), self.rng.choice([0, 1, 2, 5]))
         low, high = int(low), int(high)
-        if extreme in ("low", "high") and self.rng.random() < 0.8:
-            return low if extreme == "low" else high
-        if extreme == "ends":
+        if extreme == NEAR:
             return self.rng.choice([low, high, min(low + 1, high), max(high - 1, low)])
         if how == "least":
             return min(high, low + self.rng.choice([0, 0, 0, 1, 2]))
@@ -217,12 +235,12 @@ class _Maker:
             return self.rng.sample(range(start, start + size), size)
         width = sizes.get(Place(index, "item_length"), 1)
         ragged = "rows of one length" not in names
-        room = self.most_chars // (4 if item in ("int", "bool") else 4 * max(1, width))
+        room = self.most_chars // (self._digits(index, extreme) * (1 if item in ("int", "bool") else max(1, width)))
         size = min(size, max(1, room))
         if any(name == "a tree" and first == index for name, first, _ in self.between):
             return self._tree(index, given, environment)
         if item == "int" or item == "float":
-            return self._ordered(self._numbers(index, "item", size, given, environment, extreme, names, item), names)
+            return ordered(self._numbers(index, "item", size, given, environment, extreme, names, item), names)
         made: list[Any] = []
         seen: set[str] = set()
         for _ in range(size * (8 if "distinct" in names else 1)):
@@ -239,7 +257,14 @@ class _Maker:
                 continue
             seen.add(json.dumps(one))
             made.append(one)
-        return self._ordered(made, names)
+        return ordered(made, names)
+
+    def _digits(self, index: int, extreme: str) -> int:
+        """Characters of one number with what stands between two; numbers that are no ends are mostly short."""
+        if not (self.exact and extreme in ("low", "high")):
+            return 4
+        bounds = [bound for place, bound in self.model.bounds.items() if place.argument == index]
+        return max([4, *(len(str(end)) + 2 for b in bounds for end in (b.low, b.high) if isinstance(end, int))])
 
     def _row(
         self,
@@ -294,13 +319,16 @@ class _Maker:
         low, high = (min(seen) if low is None else low), (max(seen) if high is None else high)
         if kind == "int" and "distinct" in names and high - low + 1 < count:
             count = max(1, int(high - low + 1))
-        if kind == "int" and extreme not in ("low", "high", "ends"):
+        if kind == "int" and extreme not in ("low", "high", NEAR):
             low, high = self._window(int(low), int(high), count if "distinct" in names else 1, count)
+        if kind == "int" and "distinct" in names and extreme in ("low", "high"):
+            reach = count - 1 + (0 if self.exact else 2)
+            low, high = (low, min(high, low + reach)) if extreme == "low" else (max(low, high - reach), high)
         if kind == "int" and "distinct" in names:
             return self.rng.sample(range(int(low), int(high) + 1), count)
-        if kind == "int" and extreme in ("equal", "any"):
-            drawn = [self.rng.randint(low, high) for _ in range(1 if extreme == "equal" else count)]
-            return drawn * (count if extreme == "equal" else 1)
+        if kind == "int" and extreme in (EQUAL, ANY):
+            drawn = [self.rng.randint(low, high) for _ in range(1 if extreme == EQUAL else count)]
+            return drawn * (count if extreme == EQUAL else 1)
         return [self._number(low, high, seen, "edge", extreme, kind) for _ in range(count)]
 
     def _window(self, low: int, high: int, least: int, count: int) -> tuple[int, int]:
@@ -345,7 +373,7 @@ class _Maker:
         return edges
 
     def _text(self, index: int, size: int, names: set[str]) -> str:
-        alphabet = self.alphabets.get(index) or _LETTERS
+        alphabet = self.alphabets.get(index) or LETTERS
         few = self.rng.choice([1, 2, 3, len(alphabet)])
         letters = self.rng.sample(sorted(set(alphabet)), min(few, len(set(alphabet))))
         if names & {"distinct", "items of distinct letters"}:
@@ -356,56 +384,15 @@ class _Maker:
             return "".join(half + half[: size // 2][::-1])
         return "".join(self.rng.choice(letters) for _ in range(size))
 
-    def _ordered(self, values: list[Any], names: set[str]) -> list[Any]:
-        if "ascending" in names:
-            return sorted(values)
-        if "descending" in names:
-            return sorted(values, reverse=True)
-        return values
-
     # ---- changed examples
 
     def _changed(self) -> Input:
         given = copy.deepcopy(self.rng.choice(self.model.examples))
         for _ in range(self.rng.choice([1, 1, 2, 3])):
             index = self.rng.randrange(len(given))
-            given[index] = self._change(given[index], index)
+            letters, names = self.alphabets.get(index) or LETTERS, self.of.get(index, set())
+            given[index] = changed(given[index], self.rng, letters, names)
         return self._related(given)
-
-    def _change(self, value: Any, index: int) -> Any:
-        rng = self.rng
-        if isinstance(value, bool):
-            return not value
-        if isinstance(value, int):
-            return value + rng.choice([-1, 1, 2, -value, value])
-        if isinstance(value, float):
-            return round(value + rng.choice([-1.0, 0.5, 0.01, 1.0]), 5)
-        if isinstance(value, str):
-            letters = sorted(set(self.alphabets.get(index) or _LETTERS))
-            place = rng.randrange(len(value) + 1)
-            new = rng.choice(letters)
-            return rng.choice(
-                [value[:place] + new + value[place:], value[:place] + new + value[place + 1 :],
-                 value[:place] + value[place + 1 :], value[::-1], value + value, value[: max(1, len(value) // 2)]]
-            )  # fmt: skip
-        if not value:
-            return value
-        place, other = rng.randrange(len(value)), rng.randrange(len(value))
-        step = rng.randrange(6)
-        if step == 0:
-            value[place], value[other] = value[other], value[place]
-        elif step == 1:
-            value.insert(place, copy.deepcopy(value[other]))
-        elif step == 2:
-            del value[place]
-        elif step == 3:
-            value[place] = copy.deepcopy(value[other])
-        elif step == 4:
-            value.reverse()
-        else:
-            value[place] = self._change(value[place], index)
-        names = self.of.get(index, set())
-        return self._ordered(value, names)
 
     def _related(self, given: Input) -> Input:
         """Sets the numbers that are always a length, and sorts what is always sorted."""

@@ -24,6 +24,7 @@ from data_pipeline.code.strength import Strength, killers_first, least_set, stre
 
 _CHECK = Question(compare=True, capture=True, alone=False, most_timeouts=2)
 _ANSWERS = Question(compare=False, capture=True, alone=False, most_timeouts=4)
+_OTHERWISE = replace(_ANSWERS, hash_seed=20251)  # where sets of texts have another order than in training
 _TIMES = Question(compare=False, capture=False, alone=True)
 _KILLS = Question(compare=True, capture=False, alone=False, most_crashes=8)
 _TIMES_SLOWER = 20.0  # than the reference: where a mutant counts as too slow
@@ -45,7 +46,7 @@ class Curated:
     why: str | None = None
     references: int = 0  # looked at
     references_passing: int = 0
-    references_random: int = 0  # pass, but answer otherwise under another seed
+    references_random: int = 0  # pass, but answer otherwise under another seed, of `random` or of hashes
     first_failure: str = ""
     answers_differ: int = 0  # cases and made inputs on which two references that run answer differently
     answers_reordered: int = 0  # of those: the same items in another order
@@ -87,7 +88,7 @@ def curate(
     limit_s = max(tests.time_limit_s or 0.0, settings.reference_cpu_s)
     tests = replace(tests, time_limit_s=limit_s)
 
-    good: list[str] = yield from _sound_references(tests, references[: settings.references], found)
+    good: list[str] = yield from _sound_references(tests, references[: settings.references], settings, found)
     if not good:
         return found
     inputs = inputs_for(
@@ -100,6 +101,11 @@ def curate(
     made = yield from _answered(tests, inputs, good, settings, found)
     everything = replace(tests, cases=(*tests.cases, *made))
     slowest_s = yield from _slowest(everything, good)
+    limit = calibrated(
+        slowest_s, stated_s, settings.time_factor, settings.time_floor_s, settings.time_ceiling_s
+    )  # fmt: skip
+    if limit is None:
+        return found.stop("slow_reference")
     mutant_s = min(limit_s, max(settings.mutant_cpu_s, _TIMES_SLOWER * slowest_s))
     drawn = mutants_of(good[0], settings.mutants, seed)
     programs = [mutant.program for mutant in drawn]
@@ -120,19 +126,17 @@ def curate(
     order = killers_first(within, sizes)
     found.front = least_set(within, sizes)
     found.cases_added = sum(case >= len(tests.cases) for case in chosen)
-    final = replace(everything, cases=tuple(everything.cases[chosen[place]] for place in order))
-    limit = calibrated(
-        slowest_s, stated_s, settings.time_factor, settings.time_floor_s, settings.time_ceiling_s
+    final = replace(
+        everything, cases=tuple(everything.cases[chosen[place]] for place in order), time_limit_s=limit
     )  # fmt: skip
-    if limit is None:
-        return found.stop("slow_reference")
-    final = replace(final, time_limit_s=limit)
     found.constant = len({json.dumps(case.output) for case in final.cases}) == 1
     return (yield from _as_training_judges(final, good, given_wrong, found))
 
 
-def _sound_references(tests: Tests, references: Sequence[str], found: Curated) -> Course[list[str]]:
-    """References that pass every given case, and answer the same with another seed of `random`."""
+def _sound_references(
+    tests: Tests, references: Sequence[str], settings: CurationConfig, found: Curated
+) -> Course[list[str]]:
+    """References that pass every given case in time, and answer the same with other seeds of `random` and of hashes."""
     answers = yield [Ask(program, tests, _CHECK) for program in references]
     passing = [index for index, findings in enumerate(answers) if _all(findings, "correct")]
     found.references_passing = len(passing)
@@ -141,8 +145,11 @@ def _sound_references(tests: Tests, references: Sequence[str], found: Curated) -
         found.first_failure = _first_failure(answers[0])
         found.stop("failing_reference")
         return []
+    if any(_is_slow(answers[index], settings) for index in passing[:2]):  # known before anything else is run
+        found.stop("slow_reference")
+        return []
     backwards = replace(tests, cases=tests.cases[::-1])  # what a program keeps between calls shows then, too
-    again = yield [Ask(_reseeded(references[index]), backwards, _ANSWERS) for index in passing]
+    again = yield [Ask(_reseeded(references[index]), backwards, _OTHERWISE) for index in passing]
     steady = [
         index for index, findings in zip(passing, again, strict=True)
         if all(_same(tests.kind, one, two) for one, two in zip(answers[index], findings[::-1], strict=True))
@@ -152,6 +159,11 @@ def _sound_references(tests: Tests, references: Sequence[str], found: Curated) -
         found.stop("random_reference")
         return []
     return [references[index] for index in steady]
+
+
+def _is_slow(findings: Sequence[Finding], settings: CurationConfig) -> bool:
+    """Whether the time limit that a reference needs for one of its cases is above the ceiling."""
+    return settings.time_factor * max(finding.cpu_s for finding in findings) > settings.time_ceiling_s
 
 
 _TIMED = 4  # of the largest inputs
@@ -211,10 +223,9 @@ def _answered(
 ) -> Course[list[TestCase]]:
     """Made inputs with the answer that the references agree on.
 
-    Two references are asked, or the only one twice, the second time with other random numbers and in the opposite
-    order. An input on which one
-    of them fails is not used; where they disagree on too many, the statement was misunderstood or one of them is
-    wrong, and none is used.
+    Two references are asked, or the only one twice, the second time with other random numbers and other hashes and
+    in the opposite order. An input on which one of them fails is not used; where they disagree on too many, the
+    statement was misunderstood or one of them is wrong, and none is used.
     """
     found.inputs_tried = len(inputs.made)
     if not inputs.made:
@@ -222,7 +233,7 @@ def _answered(
     asked = replace(tests, cases=tuple(TestCase(given, None) for given in inputs.made))
     second = good[1] if len(good) > 1 else _reseeded(good[0])
     backwards = replace(asked, cases=asked.cases[::-1])
-    first_answers, second_answers = yield [Ask(good[0], asked, _ANSWERS), Ask(second, backwards, _ANSWERS)]
+    first_answers, second_answers = yield [Ask(good[0], asked, _ANSWERS), Ask(second, backwards, _OTHERWISE)]
     cases: list[TestCase] = []
     for given, one, two in zip(inputs.made, first_answers, second_answers[::-1], strict=True):
         if one.answer is None or two.answer is None:

@@ -225,6 +225,8 @@ class Examiner:
     def _key(self, ask: Ask) -> str:
         state = blake2b(digest_size=16)
         question = asdict(ask.question) if ask.question else None
+        if question and not question["hash_seed"]:  # as it was written before there was one
+            del question["hash_seed"]
         for part in (str(VERSION), self._limits, ask.program, json.dumps([tests_to_json(ask.tests), question])):
             data = part.encode("utf-8", "surrogatepass")
             state.update(len(data).to_bytes(8, "big") + data)

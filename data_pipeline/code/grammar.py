@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from data_pipeline.code.constraints import plain
 from data_pipeline.code.model import Input, kind_of
+from data_pipeline.code.naming import Named, name_lines
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,30}")
 _DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,12}")
@@ -47,6 +47,9 @@ class Grammar:
     repeated: bool
     names: tuple[str, ...]
     kinds: tuple[str, ...]
+    columns: dict[str, list[str]] = field(default_factory=dict)  # of arguments that are rows: the names in a row
+    count: str | None = None  # the statement's name for how often it is repeated
+    counts: tuple[int, int] = (1, 1)  # the least and the greatest of the examples
 
     def text(self, blocks: Sequence[Input]) -> str:
         """One input text with these arguments; more than one block only where the grammar is repeated."""
@@ -94,8 +97,10 @@ def infer_grammar(texts: Sequence[str], statement: str) -> tuple[Grammar, list[I
     values, kinds = _typed(blocks)
     if values is None:
         return None
-    names = _names(items, repeated, kinds, statement)
-    return Grammar(items, repeated, tuple(names), tuple(kinds)), values
+    named = _names(items, repeated, statement)
+    times = [int(lines[0][0]) for lines in examples] if repeated else [1]
+    counts = min(times), max(times)
+    return Grammar(items, repeated, named.arguments, tuple(kinds), named.columns, named.count, counts), values
 
 
 def _lines(text: str) -> Lines:
@@ -233,74 +238,6 @@ def _convert(value: Any, to: type) -> Any:
     return [_convert(item, to) for item in value] if isinstance(value, list) else to(value)
 
 
-# ---- names of the statement for the arguments
-
-_SECTION = re.compile(
-    r"^\s*-*\s*Input(?: Format)?\s*:?\s*-*\s*$(.*?)(?=^\s*-*\s*(?:Output|Example|Sample)|\Z)", re.M | re.S | re.I
-)
-_A_NAME = r"(?:[A-Za-z]\w{0,12}(?:_\{?\w+\}?)?|\.\.\.)"
-_NAMED = re.compile(
-    r"(?:integers?|numbers?|strings?|values?|elements?|characters?|words?|array|sequence)[,:]?\s+"
-    rf"({_A_NAME}(?:\s*(?:,|\band\b|, and)\s*{_A_NAME})*)(?![\w'])"
-)
-_WORDS = {
-    "are",
-    "is",
-    "in",
-    "of",
-    "on",
-    "the",
-    "that",
-    "and",
-    "from",
-    "separated",
-    "where",
-    "which",
-    "with",
-    "denoting",
-    "representing",
-    "a",
-    "to",
-    "not",
-    "for",
-}
-
-
-def _names(items: Sequence[Item], repeated: bool, kinds: Sequence[str], statement: str) -> list[str]:
-    """Names in the order of the arguments where the statement's section on input gives as many for every line.
-
-    Arguments without a name of the statement are called `_1`, `_2`, ...: no limit of the statement applies to them.
-    """
-    section = _SECTION.search(plain(statement))
-    mentions = [_split_names(found) for found in _NAMED.findall(section[1])] if section else []
-    mentions = [names for names in mentions if names]
-    if repeated and mentions and len(mentions[0]) == 1:
-        mentions = mentions[1:]
-    found: list[str] = []
-    place = 0
-    for item in items:
-        wanted = item.width if item.what == "scalars" else 1
-        given = mentions[place] if place < len(mentions) else []
-        if item.what != "scalars" and len(given) >= 1:
-            found.append(given[0])
-        elif len(given) == wanted:
-            found += given
-        else:
-            found += [""] * wanted
-        place += 1
-    named = [name if name and found.count(name) == 1 else f"_{number}" for number, name in enumerate(found, start=1)]
-    return named[: len(kinds)]
-
-
-def _split_names(text: str) -> list[str]:
-    """`n and m` -> n, m; `a_1, a_2, ..., a_n` -> a."""
-    found: list[str] = []
-    for part in re.split(r"\s*(?:,\s*and\b|,|\band\b)\s*", text):
-        name = part.strip()
-        if not name or name == "..." or name.lower() in _WORDS:
-            continue
-        series = re.fullmatch(r"([A-Za-z]+)_\{?(\w+)\}?", name)
-        name = series[1] if series else name
-        if name not in found:
-            found.append(name)
-    return found
+def _names(items: Sequence[Item], repeated: bool, statement: str) -> Named:
+    lines = [("rows" if item.what == "rows" and item.width > 1 else item.what, item.width) for item in items]
+    return name_lines(lines, repeated, statement)

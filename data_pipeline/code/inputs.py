@@ -8,7 +8,7 @@ from typing import Any
 
 from acereason.problems import Tests
 from data_pipeline.code.arguments import Made, make_inputs
-from data_pipeline.code.constraints import read_constraints
+from data_pipeline.code.constraints import Bound, read_constraints
 from data_pipeline.code.grammar import Grammar, infer_grammar
 from data_pipeline.code.model import InputModel, build_model, is_kind, kind_of, kind_of_annotation
 from data_pipeline.code.sources import parameters_of
@@ -50,7 +50,8 @@ def inputs_for(
         fresh = [(one.given, one.how) for one in made]
     else:
         known = {case.input for case in tests.cases}
-        fresh = [pair for pair in _texts(grammar, made) if pair[0] not in known and len(pair[0]) <= most_chars]
+        times = _times(grammar, statement)
+        fresh = [pair for pair in _texts(grammar, made, times) if pair[0] not in known and len(pair[0]) <= most_chars]
     if not fresh:
         return Inputs(outside=outside, why_not="nothing new keeps all limits")
     return Inputs(tuple(one for one, _ in fresh), tuple(how for _, how in fresh), outside)
@@ -59,16 +60,29 @@ def inputs_for(
 _BLOCKS = 6  # in a text whose grammar is repeated
 
 
-def _texts(grammar: Grammar, made: Sequence[Made]) -> list[tuple[str, str]]:
-    """Made arguments as texts; where the grammar is repeated, a few of one kind share one, large ones do not."""
+def _texts(grammar: Grammar, made: Sequence[Made], times: tuple[int, int]) -> list[tuple[str, str]]:
+    """Made arguments as texts; where the grammar is repeated, a few of one kind share one, large ones do not.
+
+    `times`: how often it may be repeated. What is left over of a kind, and is too little for a text, is left out.
+    """
     if not grammar.repeated:
         return [(grammar.text([one.given]), one.how) for one in made]
+    least, most = times
     found = []
     for how in dict.fromkeys(one.how for one in made):
         blocks = [one.given for one in made if one.how == how]
-        step = 1 if how == "large" else _BLOCKS
-        found += [(grammar.text(blocks[at : at + step]), how) for at in range(0, len(blocks), step)]
+        step = min(most, max(least, 1 if how == "large" else _BLOCKS))
+        groups = [blocks[at : at + step] for at in range(0, len(blocks), step)]
+        found += [(grammar.text(group), how) for group in groups if len(group) >= least]
     return found
+
+
+def _times(grammar: Grammar, statement: str) -> tuple[int, int]:
+    """How often a grammar may be repeated: as the statement says, else as in the examples."""
+    bound = read_constraints(statement).bounds.get(grammar.count or "", Bound())
+    least = bound.low if isinstance(bound.low, int) else grammar.counts[0]
+    most = bound.high if isinstance(bound.high, int) else max(_BLOCKS, grammar.counts[1])
+    return max(1, least), max(1, least, most)
 
 
 def _of_function(statement: str, starter_code: str | None, tests: Tests) -> tuple[InputModel, Grammar | None] | str:
@@ -105,6 +119,7 @@ def _of_text(statement: str, tests: Tests) -> tuple[InputModel, Grammar | None] 
     if found is None:
         return "no grammar fits all its inputs"
     grammar, examples = found
+    constraints.rows |= grammar.columns
     model = build_model(grammar.names, grammar.kinds, constraints, examples, statement)
     # Names that were not found limit nothing here: those arguments keep to the examples.
     model.unread = [line for line in model.unread if not line.startswith(("limits of", "letters of"))]

@@ -81,7 +81,12 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
     compared = bool(config.decontamination.benchmarks or config.decontamination.problems)
     signals = [
         Stage("lengths", signal_work(lengths.signals, lengths.COLUMNS), "source", code=("data_pipeline.lengths",)),
-        Stage("statements", signal_work(statement.signals, _COLUMNS), "source", code=("data_pipeline.code.statement",)),
+        Stage(
+            "statements",
+            signal_work(statement.signals, _COLUMNS),
+            "source",
+            code=("data_pipeline.code.statement", "data_pipeline.code.pictures", "data_pipeline.code.urls"),
+        ),
         Stage("repeats", _repeats, "source", code=("data_pipeline.code.repeats", "data_pipeline.code.urls")),
         *([decontamination_stage("source", config.decontamination, where)] if compared else []),
     ]

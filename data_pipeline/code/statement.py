@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from data_pipeline.code import pictures
 from data_pipeline.code.urls import canonical_url
 
 COLUMNS: dict[str, Any] = {
@@ -51,23 +52,28 @@ _GIVE = r"(?:print|output|return|report|find|give|construct|write)(?:s|ed)?"
 _SEVERAL = re.compile(
     r"\bif (?:there (?:are|is|exist)|more than one|multiple|several|many)\b"
     rf"[^.\n]{{0,100}}?\b{_GIVE}\b[^.\n]{{0,40}}\bany\b"
-    rf"|\b{_GIVE} any (?:one |of |such |valid |suitable |correct |possible |optimal |acceptable |\w+ (?:that|which) )"
+    rf"|(?<!not )(?<!n't )\b{_GIVE} any "
+    r"(?:one |of |such |valid |suitable |correct |possible |optimal |acceptable |\w+ (?:that|which) )"
     rf"|\b{_GIVE}\b[^.\n]{{0,60}}\bany of (?:them|these|those|the (?:possible|valid|correct|optimal|suitable))\b"
+    # "return any permutation p of", "output one line containing any string that", but not "find any number of"
+    r"|(?:\b(?:print|output|return|report|construct)(?:s|ed)? (?:one line |a line )?(?:containing |with )?"
+    r"|(?:^|[.,;:]\s+)find )any "
+    r"(?!number\b|amount\b|more\b|other\b|further\b)(?:[\w'-]+ ){0,3}"
+    r"(?:(?:of|that|such|which|whose|with|from|and|or)\b|\w*\[)"
     r"|\bany (?:valid|correct|suitable|optimal|acceptable) (?:answer|solution|output)\b"
+    r"|\bany (?:answer|solution|output) (?:that|which|whose)\b[^.\n]*\b(?:accepted|correct|allowed)\b"
     r"|\b(?:if )?(?:multiple|more than one|several|many) (?:valid |correct |possible |optimal |suitable )?"
     r"(?:answers?|solutions?|outputs?)[^.\n]{0,60}\b(?:any|accepted|allowed)\b"
     r"|\byou (?:may|can) (?:print|output|return) any\b",
-    re.I,
+    re.I | re.M,
 )
 _CASE_ONLY = re.compile(r"in any (?:case|register|letter case)|any (?:case|letter) \((?:upper|lower)", re.I)
-_ANY_ORDER = re.compile(rf"\b(?:{_GIVE}|answers?)\b[^.\n]*\bin (?:any|an arbitrary|whatever) order\b", re.I)
-_IMAGE = re.compile(
-    r"!\[[^\]]*\]\([^)]*\)|<image>|<img\b|\\includegraphics|\bCDN_BASE_URL/|https?://\S+\.(?:png|jpe?g|gif|svg)\b", re.I
-)
-_LEANS = re.compile(
-    r"\b(?:as (?:shown|depicted|illustrated|seen|in)|see|shown|depicted|illustrated|following|in)\s+"
-    r"(?:in\s+|by\s+|on\s+)?(?:the\s+|this\s+)?(?:figure|picture|image|diagram|drawing|illustration)s?\b"
-    r"|\bthe (?:figure|picture|image|diagram|drawing)s? (?:below|above|shows?|illustrates?)",
+# "formed by concatenating some of the digits in any order" is said of how, not of what is answered.
+_ANY_ORDER = re.compile(
+    rf"\b(?:{_GIVE}|answers?)\b(?:(?!\bby (?:\w+ly )?\w+ing\b)[^.\n])*"
+    r"\bin (?:any|an arbitrary|any arbitrary|any possible|arbitrary|whatever) order\b"
+    r"|\border\b[^.\n]{0,60}\b(?:outputs?|answers?|results?|returned|printed|solutions?)\b[^.\n]{0,60}"
+    r"\b(?:(?:does|do|is|are) not|doesn't|don't) (?:matter|important)\b",
     re.I,
 )
 _EXAMPLES = re.compile(r"^\s*(?:Example|Sample|Note|Explanation|Input\s*$|Constraints)", re.I | re.M)
@@ -92,9 +98,10 @@ def of(
     prompt: str, starter_code: str | None, tests: dict[str, Any], metadata: dict[str, Any], url: str | None
 ) -> dict[str, Any]:
     """Every signal of one problem, by column name."""
+    length, prompt = len(prompt), prompt.replace("\u00a0", " ")
     interactive = _INTERACTIVE.search(prompt)
     several = _said(_SEVERAL.search(_CASE_ONLY.sub(" ", prompt)))
-    images = len(_IMAGE.findall(prompt))
+    images = len(pictures.IMAGE.findall(prompt))
     first = _EXAMPLES.search(prompt)
     body = prompt[: first.start()] if first else prompt
     return {
@@ -103,11 +110,11 @@ def of(
         "codestatement_several_answers": several or ("brings a checker" if metadata.get("checker") else None),
         "codestatement_any_order": bool(_ANY_ORDER.search(prompt)),
         "codestatement_images": images,
-        # Pictures behind the examples explain them; one in the text, or one that it points at, is part of it.
-        "codestatement_image_needed": bool(_IMAGE.search(body)) or (images > 0 and bool(_LEANS.search(body))),
+        # Pictures behind the examples explain them.
+        "codestatement_image_needed": pictures.needed(body),
         "codestatement_template": template(prompt, starter_code, metadata),
         "codestatement_files": bool(_FILES.search(prompt)) or any(metadata.get("files") or ()),
-        "codestatement_characters": len(prompt),
+        "codestatement_characters": length,
         "codestatement_url": canonical_url(url),
     }
 
@@ -149,7 +156,7 @@ def types_in(header: str) -> list[str]:
 
 
 def _said(found: re.Match[str] | None) -> str | None:
-    return " ".join(found[0].split())[:80] if found else None
+    return " ".join(found[0].split()).lstrip(".,;: ")[:80] if found else None
 
 
 def signals(rows: pl.DataFrame) -> pl.DataFrame:

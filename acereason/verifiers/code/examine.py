@@ -49,7 +49,7 @@ class Question:
     """What to find out. `alone`: each case in a process of its own, so that its CPU time is its own.
 
     `compare` needs an expected output in every case. `most_timeouts`, `most_crashes`: after so many cases that ended
-    the process in this way the rest is `not_run`.
+    the process in this way the rest is `not_run`. `hash_seed`: of the interpreter; training has 0.
     """
 
     compare: bool
@@ -57,6 +57,7 @@ class Question:
     alone: bool
     most_timeouts: int = 1
     most_crashes: int = 1_000_000
+    hash_seed: int = 0
 
 
 def examine_program(
@@ -119,7 +120,9 @@ class _Examination:
     def _run(self, mode: str, given: bytes, limits: Limits, deadline: float) -> Outcome:
         wall_s = max(0.1, min(limits.wall_s, deadline - time.monotonic()))
         within = Limits(limits.cpu_s, wall_s, limits.memory_mb, limits.output_kb)
-        outcome = self.sandbox.run(mode, self.code, given, self.cases[0].entry, within, numpy=self.numpy)
+        outcome = self.sandbox.run(
+            mode, self.code, given, self.cases[0].entry, within, self.numpy, self.question.hash_seed
+        )  # fmt: skip
         self.budget_s -= outcome.cpu_s
         return outcome
 

@@ -31,7 +31,9 @@ _starts = itertools.count()
 class SandboxProcess:
     """A zygote at one level, with `imports` loaded. Raises `ProcessGone` or `OSError` where it does not start."""
 
-    def __init__(self, level: int, libraries: list[str], imports: tuple[str, ...], without: tuple[str, ...]) -> None:
+    def __init__(
+        self, level: int, libraries: list[str], imports: tuple[str, ...], without: tuple[str, ...], hash_seed: int = 0
+    ) -> None:
         self.level = level
         self.active: tuple[str, ...] = ()
         self._folder = _Folder() if level < 2 else None
@@ -47,7 +49,9 @@ class SandboxProcess:
             "unique": os.getpid() * 16 + next(_starts) % 16,
         }
         try:
-            self._process = start_python("acereason.verifiers.code.zygote", arguments, theirs, libraries)
+            self._process = start_python(
+                "acereason.verifiers.code.zygote", arguments, theirs, libraries, hash_seed
+            )  # fmt: skip
         except OSError:
             self._channel.close()
             self._remove_folder()

@@ -40,12 +40,13 @@ class Outcome:
 
 
 _KILLED = "killed: out of memory"
+_Kind = tuple[tuple[str, ...], int]  # of a process: what it has loaded, and the seed of its hashes
 
 
 class Sandbox:
     """One sandbox, replaced when it dies. `level` and `protections` are known after `start`.
 
-    A second process, with numpy loaded, is started at the first program that wants it.
+    Another process, with numpy loaded or with another seed of its hashes, is started when the first program wants it.
     """
 
     def __init__(
@@ -58,32 +59,33 @@ class Sandbox:
         self._libraries = library_paths() if libraries is None else libraries
         self._without = without
         self._wanted = isolation.levels() if level is None else (level,)
-        self._running: dict[tuple[str, ...], SandboxProcess] = {}
+        self._running: dict[_Kind, SandboxProcess] = {}
 
     def start(self) -> None:
         """Starts the sandbox if none is running. Raises `RunError` where no level works."""
         if not self._running:
-            self._process(())
+            self._process(((), 0))
 
-    def _process(self, imports: tuple[str, ...]) -> SandboxProcess:
-        """The running process with `imports` loaded. Raises `RunError` where no level works."""
-        if imports in self._running:
-            return self._running[imports]
+    def _process(self, kind: _Kind) -> SandboxProcess:
+        """The running process of a kind. Raises `RunError` where no level works."""
+        if kind in self._running:
+            return self._running[kind]
+        imports, hash_seed = kind
         problems = []
         for level in self._wanted:
             try:
-                process = SandboxProcess(level, self._libraries, imports, self._without)
+                process = SandboxProcess(level, self._libraries, imports, self._without, hash_seed)
             except (ProcessGone, OSError) as error:
                 problems.append(f"level {level}: {error}")
                 continue
             self.level, self.protections = level, process.active
             self._wanted = (level,)  # a replacement is no weaker and no stronger than the first
-            self._running[imports] = process
+            self._running[kind] = process
             return process
         raise RunError("no sandbox for programs can be started here: " + "; ".join(problems))
 
-    def _replace(self, imports: tuple[str, ...]) -> None:
-        self._running.pop(imports).close()
+    def _replace(self, kind: _Kind) -> None:
+        self._running.pop(kind).close()
         self.restarts += 1
 
     def close(self) -> None:
@@ -92,36 +94,38 @@ class Sandbox:
             self._running.popitem()[1].close()
 
     def run(
-        self, mode: str, code: bytes, given: bytes, entry: str | None, limits: Limits, numpy: bool = False
-    ) -> Outcome:
+        self, mode: str, code: bytes, given: bytes, entry: str | None, limits: Limits, numpy: bool = False,
+        hash_seed: int = 0,
+    ) -> Outcome:  # fmt: skip
         """One test in a child of its own. A program that kills the sandbox again and again has crashed.
 
         `code` is the compiled program (marshalled); `given` is stdin, JSON arguments, or a compiled expression.
         `numpy`: the program imports it; it then runs where numpy is loaded already, which saves it some 0.1 s of CPU
-        and the memory. Programs run alike without. Raises `RunError` where no sandbox can be started, or where it
-        dies of something that is not the program.
+        and the memory. Programs run alike without. `hash_seed`: another one than 0, which training has, shows what
+        hangs on the order of a set. Raises `RunError` where no sandbox can be started, or where it dies of something
+        that is not the program.
         """
-        imports = ("numpy",) if numpy else ()
+        kind: _Kind = (("numpy",) if numpy else (), hash_seed)
         killed: Outcome | None = None
         for _ in range(_ATTEMPTS):
             try:
-                outcome = self._run_once(self._process(imports), mode, code, given, entry, limits)
+                outcome = self._run_once(self._process(kind), mode, code, given, entry, limits)
             except ProcessGone:
-                self._replace(imports)
+                self._replace(kind)
                 continue
             if not outcome.killed or killed is not None:
                 return outcome
             killed = outcome  # by itself, or by a machine without memory: once more, to be sure
-        self._control(imports, limits)
+        self._control(kind, limits)
         return killed or Outcome("crash", "the program ended its sandbox", b"", b"", 0.0)
 
-    def _control(self, imports: tuple[str, ...], limits: Limits) -> None:
+    def _control(self, kind: _Kind, limits: Limits) -> None:
         """A program that does nothing. Raises `RunError` if that does not work either: then the machine is at fault."""
         nothing = marshal.dumps(compile("pass", "<control>", "exec"))
         try:
-            outcome = self._run_once(self._process(imports), "stdin", nothing, b"", None, limits)
+            outcome = self._run_once(self._process(kind), "stdin", nothing, b"", None, limits)
         except ProcessGone as error:
-            self._replace(imports)
+            self._replace(kind)
             raise RunError(f"the sandbox does not stay alive: {error}") from None
         if outcome.failure is not None:
             raise RunError(f"an empty program fails in the sandbox: {outcome.detail}")
@@ -148,7 +152,7 @@ class Sandbox:
             for fd in fds:
                 os.close(fd)
         if report["spent"]:
-            self._replace(next(imports for imports, running in self._running.items() if running is process))
+            self._replace(next(kind for kind, running in self._running.items() if running is process))
         failure, detail = _failure(report, limits, file_bytes, stdout, record)
         return Outcome(failure, detail, stdout, record, report["cpu_s"], detail == _KILLED)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,12 @@ RIGHT = "def f(a, k):\n    count = 0\n    for x in a:\n        if x > k:\n      
 ALSO_RIGHT = "def f(a, k):\n    return sum(x > k for x in a)\n"
 WRONG = "def f(a, k):\n    return sum(x >= k for x in a)\n"
 RANDOM = "import random\ndef f(a, k):\n    return sum(x > k for x in a) + (random.random() < 0.5)\n"
+BURNS = (
+    "import time\ndef f(a, k):\n    end = time.process_time() + 0.3\n    while time.process_time() < end:\n"
+    "        pass\n    return sum(x > k for x in a)\n"
+)
+SET = "{'p', 'q', 'r', 's', 't', 'u', 'v', 'w'}"
+HASHED = f"def h(k):\n    return [k, *{SET}]\n"  # as many orders as there are seeds of hashes
 KEEPS = "n = 0\ndef f(a, k):\n    global n\n    n += 1\n    return sum(x > k for x in a) + (n > 3)\n"
 
 
@@ -50,6 +58,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Curated]:
     listed = "Return the two ends of a in any order.\n\nConstraints:\n\n2 <= a.length <= 20\n1 <= a[i] <= 9"
     ends = Tests("function", (TestCase([[1, 2]], [1, 2]), TestCase([[2, 9, 5, 7]], [2, 7])), "g")
     none = replace(SETTINGS, made_inputs=0)
+    # Some set was made with the hashes that training has: all its cases pass.
+    told = subprocess.check_output([sys.executable, "-c", f"print(*{SET})"], env={"PYTHONHASHSEED": "0"}, text=True)
+    letters = Tests("function", tuple(TestCase([k], [k, *told.split()]) for k in (1, 2)), "h")
     problems: dict[str, tuple[Any, ...]] = {
         "sound": (STATEMENT, HEADER, STRONG, [RIGHT, ALSO_RIGHT], [WRONG], SETTINGS),
         "weak": (STATEMENT, HEADER, WEAK, [RIGHT], [WRONG], none),
@@ -65,6 +76,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Curated]:
                    [], SETTINGS),
         "outside": (STATEMENT, HEADER, suite(*(([n], 1) for n in range(-4, 9)), ([99], 1)), [RIGHT], [], none),
         "keeps": (STATEMENT, HEADER, WEAK, [KEEPS], [], SETTINGS),
+        "burns": (STATEMENT, HEADER, STRONG, [BURNS], [WRONG], replace(SETTINGS, time_ceiling_s=2.0)),
+        "hashed": ("The letters.", "def h(k: int) -> List[str]:", letters, [HASHED], [], none),
     }  # fmt: skip
     with Examiner(VERIFIER, tmp_path_factory.mktemp("code") / "findings.jsonl") as examiner:
         return dict(examiner.follow((name, curate(*given)) for name, given in problems.items()))
@@ -102,6 +115,17 @@ def test_a_wrong_reference_is_found_by_the_cases_or_by_the_other_one(found: dict
 
 def test_a_reference_that_draws_is_found_though_the_sandbox_repeats_its_draws(found: dict[str, Curated]) -> None:
     assert found["random"].why in ("random_reference", "failing_reference")
+
+
+def test_an_answer_that_hangs_on_the_order_of_a_set_is_no_answer(found: dict[str, Curated]) -> None:
+    hashed = found["hashed"]
+    assert hashed.references_passing == 1 and hashed.references_random == 1 and hashed.why == "random_reference"
+
+
+def test_a_reference_that_is_too_slow_stops_everything_at_once(found: dict[str, Curated]) -> None:
+    burns = found["burns"]
+    assert burns.why == "slow_reference" and burns.tests is None and burns.references_passing == 1
+    assert burns.inputs_tried == 0 and burns.before.mutants == 0  # neither inputs nor wrong programs were run
 
 
 def test_several_right_answers_show_as_the_same_items_in_another_order(found: dict[str, Curated]) -> None:

@@ -13,6 +13,7 @@ from data_pipeline.code.constraints import flat_powers_in, number_of, read_const
 from data_pipeline.code.grammar import infer_grammar
 from data_pipeline.code.inputs import inputs_for
 from data_pipeline.code.model import InputModel, build_model, evaluate
+from data_pipeline.code.naming import name_lines
 
 SECTION = "Find it.\n\nConstraints:\n\n"
 
@@ -143,6 +144,26 @@ def test_made_inputs_reach_the_ends_differ_and_depend_on_the_seed_alone() -> Non
     assert min(len(s) for s, _ in given) == 1 and max(len(s) for s, _ in given) == 60
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_every_end_of_every_limit_is_tried_whatever_the_seed(seed: int) -> None:
+    text = SECTION + "1 <= k <= n <= 10^5\n-100 <= x <= 100\n1 <= a.length <= 40\n-10^9 <= a[i] <= 10^9"
+    names, kinds = ["k", "n", "x", "a"], ["int", "int", "int", "list[int]"]
+    model = model_of(text, names, kinds, [[3, 8, 0, [1, 2]], [2, 5, 7, [-5]], [1, 9, -4, [6, 6, 0]]])
+    edges = [one.given for one in make_inputs(model, 30, 4000, seed) if one.how in ("least", "edge")]
+    assert [1, 1, -100, [-(10**9)]] in edges  # the least of all
+    assert any(one[:3] == [10**5, 10**5, 100] and set(one[3]) == {10**9} for one in edges)  # the greatest of all
+    assert any(set(one[3]) == {10**9} and len(one[3]) == 40 for one in edges)
+    mixed = [one for one in edges if (one[2] == 100) != (set(one[3]) == {10**9}) and abs(one[2]) == 100]
+    assert len(mixed) >= 2
+
+
+def test_ends_of_distinct_numbers_of_floats_and_of_what_hangs_on_the_rest() -> None:
+    text = SECTION + "2 <= a.length <= 4\n0 <= a[i] <= 50\nAll the integers in a are unique\n0.5 <= x <= 9"
+    model = model_of(text, ["a", "x"], ["list[int]", "float"], [[[4, 7], 1.5], [[9, 2, 3], 2.25]])
+    edges = [one.given for one in make_inputs(model, 30, 400, 1) if one.how == "edge"]
+    assert any(sorted(a) == list(range(len(a))) for a, _ in edges) and any(50 in a and 49 in a for a, _ in edges)
+
+
 def test_trees_are_made_as_trees() -> None:
     text = SECTION + "1 <= n <= 30\nedges.length == n - 1\nedges represents a valid tree"
     examples = [[4, [[0, 1], [1, 2], [1, 3]]], [3, [[0, 1], [0, 2]]]]
@@ -194,6 +215,71 @@ def test_names_of_the_statement_bring_their_limits() -> None:
     assert max(lengths) > 20 and len(found.made) > 20
 
 
+def described(*lines: str) -> str:
+    return "Do it.\n\nInput\n\n" + "\n\n".join(lines) + "\n\nOutput\n\nThe result.\n"
+
+
+N_LINE = "The first line of each test case contains a single integer $n$ ($1 \\le n \\le 50$)."
+A_LINE = "The second line of each test case contains $n$ integers $a_1, a_2, \\ldots, a_n$ ($0 \\le a_i \\le 9$)."
+BLOCKS = [("scalars", 1), ("list", 0)]
+COUNT = "The first line contains a single integer ${}$ — the number of {}."
+
+
+@pytest.mark.parametrize(
+    ("lines", "shape", "repeated", "names"),
+    [
+        (["The only line contains two integers $a$ and $b$ ($1 \\le a, b \\le 9$)."], [("scalars", 2)], False, "a b"),
+        (["Two integers a and b (1 <= a <= b <= 9)."], [("scalars", 2)], False, "a b"),
+        (["An integer n, a string in lower case."], [("scalars", 1)], False, "n"),
+        (["Four integers $x_1, y_1, x_2, y_2$."], [("scalars", 4)], False, "x_1 y_1 x_2 y_2"),
+        (["The first line contains the number of test cases $t$.", N_LINE, A_LINE], BLOCKS, True, "n a"),
+        ([COUNT.format("t", "cats"), N_LINE, A_LINE], BLOCKS, True, "n a"),
+        ([COUNT.format("k", "test cases"), N_LINE, A_LINE], BLOCKS, True, "n a"),
+        # The count is called otherwise, and nothing says that it is one: no name is given.
+        ([COUNT.format("k", "rabbits"), N_LINE, A_LINE], BLOCKS, True, "_1 _2"),
+        ([N_LINE, A_LINE, "It is guaranteed that the sum of the values $n$ is small."], BLOCKS, True, "n a"),
+        ([N_LINE, "The second line contains integers $b_1, \\ldots, b_n$.", A_LINE], BLOCKS, True, "_1 _2"),
+        ([N_LINE, A_LINE.replace(".", " — the elements of the array $a$.")], BLOCKS, True, "n a"),
+        ([COUNT.format("n", "games"), "Each line has integers $p_i$ and $w_i$."], [("scalars", 2)], True, "p_i w_i"),
+        (["An integer n. The line contains the string consisting of letters."], [("scalars", 1)], False, "n"),
+    ],
+)  # fmt: skip
+def test_names_are_those_of_the_lines_or_none(
+    lines: list[str], shape: list[tuple[str, int]], repeated: bool, names: str
+) -> None:
+    assert list(name_lines(shape, repeated, described(*lines)).arguments) == names.split()
+
+
+def test_rows_have_the_names_and_the_limits_of_their_columns() -> None:
+    statement = described(
+        "The first line contains an integer $m$ ($2 \\le m \\le 6$).",
+        "Each of the next $m$ lines contains integers $u_i$ and $v_i$ ($1 \\le u_i \\le 40$, $50 \\le v_i \\le 90$).",
+    )
+    cases = tuple(TestCase(text, "0") for text in ("2\n1 51\n2 50\n", "3\n4 60\n5 60\n4 61\n", "2\n9 59\n3 52\n"))
+    made = inputs_for(statement, None, Tests("stdin", cases), 30, 400, 1).made
+    rows = [tuple(map(int, line.split())) for text in made for line in text.splitlines()[1:]]
+    assert {1, 40} <= {u for u, _ in rows} and {50, 90} <= {v for _, v in rows}
+    assert all(1 <= u <= 40 and 50 <= v <= 90 for u, v in rows)
+
+
+def test_two_letters_bring_their_limits_whatever_they_are() -> None:
+    for one, two in (("a", "b"), ("n", "m")):
+        statement = described(f"Two integers ${one}$ and ${two}$ ($1 \\le {one}, {two} \\le 1000$).")
+        cases = tuple(TestCase(text, "0") for text in ("1 2\n", "5 4\n", "10 20\n"))
+        made = inputs_for(statement, None, Tests("stdin", cases), 30, 400, 1).made
+        assert {"1 1\n", "1000 1000\n", "1 1000\n", "1000 1\n"} <= set(made)
+
+
 def test_texts_without_a_shape_give_no_inputs() -> None:
     cases = tuple(TestCase(text, "0") for text in ("a\n\nb b\n", "3\n1 1\n", "x y z\n1\n1\n1\n", "1 2\n"))
     assert inputs_for("p", None, Tests("stdin", cases), 30, 400, 1).why_not == "no grammar fits all its inputs"
+
+
+def test_a_text_is_repeated_as_often_as_is_allowed() -> None:
+    for line in ("The first line contains the number of test cases $t$ ({}).", "One integer $t$ ({}), the count."):
+        statement = described(line.format("$2 \\le t \\le 3$"), N_LINE, A_LINE)
+        cases = tuple(
+            TestCase(text, "0") for text in ("2\n1\n4\n2\n5 1\n", "2\n2\n1 2\n1\n0\n", "3\n1\n2\n1\n3\n1\n8\n")
+        )
+        made = inputs_for(statement, None, Tests("stdin", cases), 30, 400, 1).made
+        assert made and {int(text.splitlines()[0]) for text in made} == {2, 3}

@@ -45,6 +45,18 @@ def test_not_interactive(prompt: str) -> None:
         "Return any valid permutation.",
         "If multiple solutions exist, you can output any of those.",
         "Any correct answer will be accepted.",
+        # cracking-the-safe, split-array-into-fibonacci-sequence, advantage-shuffle, sort-array-by-parity-ii,
+        # three-equal-parts, longest-duplicate-substring, circular-permutation-in-binary-representation
+        "Return any string of minimum length that will unlock the safe at some point of entering it.",
+        "Return any Fibonacci-like sequence split from num, or return [] if it cannot be done.",
+        "Return any permutation of nums1 that maximizes its advantage with respect to nums2.",
+        "Return any answer array that satisfies this condition.",
+        "If it is possible, return any [i, j] with i + 1 < j, such that:",
+        "Return any duplicated\u00a0substring that has the longest possible length.",
+        "Your task is return any permutation p\u00a0of (0,1,2.....,2^n -1) such that :",
+        "Given a matrix, find any peak element mat[i][j] and return the array [i,j].",
+        "Output one line containing any permutation of length n such that q maximizes the score.",
+        "Any answer which has the same highest similarity as the best answer will be accepted.",
     ],
 )
 def test_several_answers(prompt: str) -> None:
@@ -58,6 +70,14 @@ def test_several_answers(prompt: str) -> None:
         "You may print YES and NO in any case (upper or lower).",
         "If there is no answer, print -1. Print the answer modulo 998244353.",
         "Does any subset of these sum to k?",
+        "Return the maximum sum of any subarray that has k elements.",
+        "Return true if any value of the array appears twice.",
+        "If you cannot find any path that leads out, print -1.",
+        "Print any number of spaces that you like between the words.",
+        "Any answer with a calculation error less than 10-5 will be accepted.",
+        "Find the smallest missing element of any such array and return it.",
+        "Any sequence of periods that does not match the rules above is a name.",
+        "If it is not possible with any amount of tricks, print -1.",
     ],
 )
 def test_one_answer(prompt: str) -> None:
@@ -73,7 +93,16 @@ def test_any_order_of_the_answer_but_not_of_the_input() -> None:
     assert (
         of("Return the pairs in any order.")["any_order"] and of("You may return the answer in any order.")["any_order"]
     )
-    assert not of("The cards come in any order.")["any_order"]
+    assert of("Return the k strongest values. return the answer in any arbitrary order.")["any_order"]
+    assert of("Notice that the order of the output and the order of the triplets does not matter.")["any_order"]
+    assert of("The order that the days are returned in does not matter.")["any_order"]
+    for near in (
+        "The cards come in any order.",
+        "Return the largest multiple of three that can be formed by concatenating some of the digits in any order.",
+        "The order of the bags and the order of the candies within each bag do not matter.",
+        "We get the deck in the order [17,13] (this order does not matter), and reorder it.",
+    ):
+        assert not of(near)["any_order"], near
 
 
 def test_images_matter_where_the_text_leans_on_them() -> None:
@@ -82,6 +111,43 @@ def test_images_matter_where_the_text_leans_on_them() -> None:
     explained = of("Sum two numbers.\n\nInput\n\n1 2\n\nNote\n\n<image>")
     assert explained["images"] == 1 and not explained["image_needed"]
     assert not of("The picture below is famous. Sum two numbers.")["image_needed"]  # none came with the text
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "The value of <image> modulo 7 is asked.",
+        "Each tile has one of these shapes:\n\n<image>\n\nCount the tilings.",
+        "The possible movements of chess knight are shown in this diagram:\nReturn how many numbers it can dial.",
+        "We have a chess knight and a phone pad as shown below, the knight can only stand on a numeric cell.",
+        "You have a keyboard layout as shown above in the X-Y plane.",
+        "There are ten seats in each row, labelled from 1 to 10 as shown in the figure above.",
+        "The mapping of digits to letters is shown in the figure below.",
+    ],
+)
+def test_a_figure_that_is_a_part_of_what_is_said_is_needed_also_where_it_was_lost(prompt: str) -> None:
+    assert of(prompt)["image_needed"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Below you can find an example of the box, with two ticks.\n\n<image>\n\nYou are given a field.",
+        "Here are some examples of staircases:\n\n<image>\n\nInitially all cells are free.",
+        "The card is removed.\n\n<image> Example of how card is removed\n\nThey repeat this process.",
+        "Some candles are lit.\n\n<image>\n\nInitially, the candle lights are described by a string a.",
+        "A clock has the numbers 1 to 12, as shown below.\n\n![](a.png)\n\nIn this example, the strings intersect.",
+        "Edges connect neighbouring sides of the cube.\n\n<image>| <image>\n---|---\nA picture of Rubik's cube.",
+        "For example, consider this layout:\n\n![](a.png)\n\nThere are 3 regions in it:\n\n![](b.png)\n\nCount them.",
+        "The numbers are in the order of a search.\n\n![](a.png)\n\nThe tree in this picture satisfies the condition.",
+        "You can find examples for good lines in the figure below:\n\nReturn true if the move is legal.",
+        "For example, in the below diagram the diagonal is highlighted.",
+        "Type with one row of the keyboard like the image below. The first row consists of qwertyuiop.",
+        "You are given an image represented by a grid of integers image. Return the image after the fill.",
+    ],
+)
+def test_a_figure_that_shows_an_example_is_not(prompt: str) -> None:
+    assert not of(prompt)["image_needed"]
 
 
 def test_templates_of_a_platform() -> None:

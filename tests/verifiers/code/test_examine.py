@@ -8,7 +8,8 @@ import pytest
 
 from acereason.problems import TestCase, Tests
 from acereason.verifiers.code.examine import Examination, Question, examine_program
-from acereason.verifiers.code.sandbox import Sandbox
+from acereason.verifiers.code.sandbox import Limits, Sandbox
+from acereason.verifiers.code.source import compile_program
 from acereason.verifiers.pool import VerifierPool
 
 from ..conftest import affine_tests, code_problem, config
@@ -20,6 +21,12 @@ KILLS = Question(compare=True, capture=False, alone=False)
 def squares(count: int, expected: bool = True) -> Tests:
     cases = tuple(TestCase([n], n * n if expected else None) for n in range(count))
     return Tests("function", cases, "f", time_limit_s=0.5)
+
+
+def _given(program: str) -> tuple[bytes, bytes, str, Limits]:
+    code = compile_program(program)
+    assert isinstance(code, bytes)
+    return code, b"[1]", "f", Limits(1.0, 5.0, 256, 64)
 
 
 def verdicts(found: Examination) -> str:
@@ -69,6 +76,18 @@ def test_a_program_that_keeps_something_between_calls_is_run_alone(sandbox: Sand
     program = "seen = []\ndef f(n):\n    seen.append(n)\n    return n * n if len(seen) == 1 else -1\n"
     found = examine_program(program, squares(4), KILLS, sandbox, config())
     assert verdicts(found) == "cccc"
+
+
+def test_the_order_of_a_set_is_that_of_training_or_another_one(sandbox: Sandbox) -> None:
+    program = "def f(n):\n    return ''.join({'ab', 'cd', 'ef', 'gh', 'ij', 'kl', 'mn', 'op'}) * n\n"
+    found = [
+        examine_program(program, squares(2, False), Question(False, True, True, hash_seed=seed), sandbox, config())
+        for seed in (0, 0, 20251)
+    ]
+    first, again, other = (one.findings[1].answer for one in found)
+    assert first == again != other and sorted(first or "") == sorted(other or "")
+    plain = sandbox.run("call", *_given("def f(n):\n    return list({'ab', 'cd', 'ef'})\n"))
+    assert plain.failure is None  # the process of training is still there beside the other one
 
 
 def test_a_program_that_does_not_compile_crashes_everywhere(sandbox: Sandbox) -> None:
