@@ -61,6 +61,8 @@ def _evaluation_files(folder: Path) -> bool:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(json.dumps(result | {"model": name.split("/")[0]}), encoding="utf-8")
         contest = {"id": 1, "problems": {"aime24-0": 500, "aime24-1": 500}, "field": [[1500, 400], [1700, 1500]]}
+        rated = {"model": "base", "rating": 1500.0, "standard_error": None, "percentile": None, "placings": []}
+        (folder / "rating.json").write_text(json.dumps(rated), encoding="utf-8")
         (folder / "contests.json").write_text(json.dumps({"contests": [contest]}), encoding="utf-8")
     return True
 
