@@ -64,7 +64,11 @@ class ProblemRow(BaseModel):
 
 
 def checked(model: type[Model], row: dict[str, Any], path: object, line: int) -> Model:
-    """`row` as `model`. Raises `RowError` with the first fault: unknown field, wrong type, missing."""
+    """`row` as `model`. Raises `RowError` with the first fault: unknown field, wrong type, missing, no text."""
+    for name, value in row.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                _check_text(text, path, line, name)
     try:
         return model.model_validate(row)
     except ValidationError as error:
@@ -72,6 +76,13 @@ def checked(model: type[Model], row: dict[str, Any], path: object, line: int) ->
         field = ".".join(str(part) for part in first["loc"]) or "<row>"
         got = "" if first["type"] in ("missing", "extra_forbidden") else f", got {_short(first.get('input'))}"
         raise RowError(path, line, field, f"{_SAID.get(first['type'], first['msg'])}{got}") from None
+
+
+def _check_text(text: str, path: object, line: int, field: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RowError(path, line, field, f"holds a lone surrogate at character {error.start}") from None
 
 
 _SAID = {

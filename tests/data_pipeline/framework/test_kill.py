@@ -19,7 +19,7 @@ def test_kill_in_every_stage(tmp_path: Path) -> None:
         made.write(tmp_path / name, 1500)
     made.run(tmp_path / "whole")
     expected = made.content(tmp_path / "whole" / "out")
-    stages = sorted(path.name for path in (tmp_path / "whole" / "out").glob("[0-9]*"))
+    stages = [*sorted(path.name for path in (tmp_path / "whole" / "out").glob("[0-9]*")), "dataset"]
     out = tmp_path / "killed" / "out"
     for stage in stages:
         process = command.start("data", "math", *made.words(), cwd=tmp_path / "killed")

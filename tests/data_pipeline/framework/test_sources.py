@@ -17,6 +17,7 @@ import pytest
 
 from acereason.config.compose import compose_root
 from acereason.errors import InputError, RowError
+from data_pipeline.command import run_command
 from data_pipeline.rows import Ids, ProblemRow, statement_id
 from data_pipeline.schema import ROOTS
 from data_pipeline.sources.reading import Lost, last_boxed, read_source
@@ -219,3 +220,16 @@ def test_what_parquet_holds_and_json_cannot_is_named(tmp_path: Path) -> None:
         list(read_source(source("math_train"), [file], None, Ids(), "stop"))
     (lost,) = read_source(source("math_train"), [file], None, Ids(), "drop")
     assert isinstance(lost, Lost) and lost.record is not None
+
+
+@pytest.mark.parametrize(("field", "value"), [("wrong_solutions", ["\ud800"]), ("url", "\ud800")])
+def test_text_of_programs_that_is_no_text_is_a_bad_row(tmp_path: Path, field: str, value: Any) -> None:
+    tests = {"kind": "stdin", "cases": [{"input": "1", "output": "1"}]}
+    good = {"id": "a", "domain": "code", "prompt": "Print one.", "source": "made", "tests": tests}
+    write(tmp_path / "in.jsonl", [{**good, "reference_solutions": ["print(1)"], field: value}])
+    words = ["sources=code_local", "sources.local.files=[in.jsonl]", "out=out", "until=source", *made.ALONE]
+    with pytest.raises(RowError, match=rf"in\.jsonl:1: field '{field}': holds a lone surrogate at character 0"):
+        run_command("code", words, tmp_path)
+    run_command("code", [*words, "bad_rows=drop"], tmp_path)
+    dropped = json.loads((tmp_path / "out" / "01_source" / "drops.jsonl").read_text())
+    assert dropped["reason"] == "bad_row" and dropped["record"]["prompt"] == "Print one."
