@@ -79,8 +79,8 @@ a row say where it is from.
 
 ## How it was made
 
-`acereason data {config_kind(config)}`, seed {config.seed}, key `{view.problems.manifest.key[:16]}`. Each stage
-keeps what it dropped and why; `report.html` beside this folder shows it.
+`acereason data {"code" if view.code else "math"}`, seed {config.seed}, key `{view.problems.manifest.key[:16]}`.
+Each stage keeps what it dropped and why; `report.html` beside this folder shows it.
 
 | stage | rows in | rows out | dropped |
 |---|---|---|---|
@@ -92,30 +92,50 @@ keeps what it dropped and why; `report.html` beside this folder shows it.
 """
 
 
-def config_kind(config: Any) -> str:
-    """`math` or `code`, by the configuration's class."""
-    return "code" if type(config).__name__.startswith("Code") else "math"
-
-
 def _before_use(view: SetView) -> str:
     teacher = view.stage("teacher")
-    lines = []
-    if teacher is None:
-        lines.append("- No teacher was asked: answers are as their sources state them, wrong ones included.")
-    elif "stand_in" in (teacher.manifest.about.get("asked") or {}):
-        lines.append(
-            "- The teacher is a **stand-in** without a model behind it: pass rates say nothing about difficulty."
-        )
-    else:
-        lines.append(f"- Answers were checked by the attempts of {teacher.manifest.about.get('teacher')}.")
+    lines = _tests(view) if view.code else _answers(view)
+    if teacher is not None:
+        name = teacher.manifest.about.get("teacher")
+        if "stand_in" in (teacher.manifest.about.get("asked") or {}):
+            lines.append(
+                f"The teacher, {name}, is a **stand-in** without a model behind it: pass rates and lengths say nothing "
+                "about difficulty."
+            )
+        else:
+            lines.append(f"Difficulty is what the attempts of {name} came to; another model finds other problems hard.")
     leaks = view.stage("decontamination")
     if leaks is None:
-        lines.append("- The problems were compared with no benchmark.")
+        lines.append("The problems were compared with no benchmark.")
     else:
         compared = leaks.manifest.about.get("benchmarks", [])
         named = ", ".join(f"{row['benchmark']} ({row['content_hash']})" for row in compared)
-        lines.append(f"- Compared with {named}. A paraphrase shares no n-grams and is not found.")
-    return "\n".join(lines)
+        lines.append(f"Compared with {named}. A paraphrase shares no n-grams and is not found.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _answers(view: SetView) -> list[str]:
+    """What the stated answers of a math set are worth."""
+    teacher = view.stage("teacher")
+    if teacher is None:
+        return ["No teacher was asked: answers are as their sources state them, wrong ones included."]
+    return [
+        f"Answers are as their sources state them, held against the attempts of {teacher.manifest.about['teacher']}; "
+        "an answer that is wrong in the same way in both is not found."
+    ]
+
+
+def _tests(view: SetView) -> list[str]:
+    """What the tests of a code set are worth."""
+    lines = [
+        "Tests are not as their sources state them: cases outside the stated limits were left out, made inputs were "
+        "added with the answer that the reference solutions agree on, and time limits are those of the machine that "
+        "made the set. Every problem's reference passes its tests; one that is wrong in a way that its own tests do "
+        "not show is not found.",
+        "`strength` in a row's metadata is the share of the wrong programs that its tests find: an upper bound, since "
+        "a mutant that no input finds is presumed to be right.",
+    ]
+    return lines if view.stage("teacher") else [*lines, "No teacher was asked: no problem has a difficulty."]
 
 
 def _cell(text: object) -> str:

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from acereason.tracking.charts import HEIGHT, LEFT, RIGHT, WIDTH, number, svg, ticks, y_axis, y_scale
+from acereason.tracking.charts import HEIGHT, LEFT, RIGHT, WIDTH, number, percent, svg, ticks, y_axis, y_scale
 from acereason.tracking.markup import escape
 
 BOTTOM = 26
-ROW = 24
 BINS = 30
 
 
-def bars(title: str, rows: Sequence[tuple[str, float, str, str]], width: int = 980, label: int = 210) -> str:
-    """Horizontal bars: (label, value, what is written behind it, CSS class)."""
+@dataclass(frozen=True)
+class Bar:
+    """A row of `bars`: `figure` is its value in figures, `beside` what else is said of it."""
+
+    name: str
+    value: float
+    figure: str
+    beside: str = ""
+    style: str = "t0"
+
+
+def share(part: float, whole: float) -> str:
+    """A share in per cent that is never written as nothing where it is something."""
+    if not whole:
+        return "–"
+    return "< 0.1 %" if 0 < part / whole < 0.001 else percent(part / whole)
+
+
+def bars(rows: Sequence[Bar]) -> str:
+    """Horizontal bars with their texts beside them as text, so that they wrap where the page is narrow."""
     if not rows:
         return ""
-    most = max(value for _, value, _, _ in rows) or 1.0
-    room = width - label - 330
-    parts = []
-    for index, (name, value, said, style) in enumerate(rows):
-        y = index * ROW
-        length = max(1.0, room * value / most) if value else 0.0
-        parts.append(
-            f'<text class="name" x="{label - 10}" y="{y + 15}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="bar {style}" x="{label}" y="{y + 4}" width="{length:.1f}" height="{ROW - 9}"/>'
-            f'<text class="said-beside" x="{label + length + 8:.1f}" y="{y + 15}">{escape(said)}</text>'
-        )
-    return f'<figure class="wide"><div class="scroll">{svg(title, parts, len(rows) * ROW + 4, width)}</div></figure>'
+    most = max(row.value for row in rows) or 1.0
+    drawn = "".join(
+        f'<div><span class="name">{escape(row.name)}</span>'
+        f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect class="bar {row.style}" '
+        f'x="0" y="0" width="{max(0.4, 100 * row.value / most) if row.value else 0:.2f}" height="10"/></svg>'
+        f'<span class="figure">{escape(row.figure)}</span><span class="beside">{escape(row.beside)}</span></div>'
+        for row in rows
+    )
+    return f'<div class="bars">{drawn}</div>'
 
 
 def histogram(

@@ -63,10 +63,11 @@ class Sample:
 
 
 class SetView:
-    """All stages of a set that are there."""
+    """All stages of a set that are there. `code`: its problems are programs to write."""
 
     def __init__(self, out: Path, stages: Sequence[Stage], name: str) -> None:
         self.out, self.name = out, name
+        self.code = any(stage.name == "curation" for stage in stages)
         self.stages: list[StageView] = []
         for stage in stages:
             folder = folder_of(out, stages, stage.name)
@@ -126,6 +127,18 @@ class SetView:
                 found.append(PolicyView(stage.name, name, reasons, only, table.height))
         return found
 
+    def decided(self, policy: str) -> dict[str, str]:
+        """id -> why that policy by itself would drop it, be it on record for another reason."""
+        for stage in self.stages:
+            if stage.holds(DECISIONS) and policy in columns_of(stage.folder / DECISIONS):
+                table = read_table(stage.folder / DECISIONS, ["id", policy]).drop_nulls(policy)
+                return dict(table.iter_rows())
+        return {}
+
+    def teachers(self) -> list[StageView]:
+        """The stages in which a model was asked: the teacher, and the one that difficulty is told by."""
+        return [stage for stage in self.stages if "teacher" in stage.manifest.about]
+
     def sources(self) -> list[dict[str, Any]]:
         """Each source with its counts: what its stage says of it, and `kept` and `heldout` rows at the end."""
         kept = read_table(self.problems.folder / TABLE, ["source", "split"])
@@ -174,7 +187,7 @@ class SetView:
         for stage in self.stages:
             if stage.name != self.source.name:
                 for row in _first(drops_of(stage), SAMPLES_EACH):
-                    wanted[row["id"]] = ("dropped", row["reason"], {})
+                    wanted[row["id"]] = ("dropped", row["reason"], row.get("why") or {})
         names = [
             name for name in self.problems.columns() if not name.startswith("prompt") and name != "reference_solutions"
         ]

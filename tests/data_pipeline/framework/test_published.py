@@ -69,6 +69,7 @@ def test_the_card_says_counts_and_sources(out: Path) -> None:
     assert f"| `problems.jsonl` | {len(lines)} |" in text
     assert "| local | not stated |" in text
     assert "compared with bench" in text.lower()
+    assert "answers are as their sources state them, wrong ones included" in text
 
 
 def test_the_report_shows_what_went_and_obeys_nothing_in_it(out: Path) -> None:
