@@ -39,6 +39,7 @@ _UNSUITABLE = {
     "drugs": r"cocaine|heroin|methamphetamine|crack dealer|marijuana|drug deal\w*|meth lab",
     "slur": r"nigg\w+|fagg\w+|retard(?:s|ed)?\b|whores?|bitch\w*|fuck\w*|shit\w*",
 }
+_ANY_UNSUITABLE = re.compile(rf"\b(?:{'|'.join(_UNSUITABLE.values())})")
 _UNSUITABLE_WORDS = {kind: re.compile(rf"\b(?:{words})", re.IGNORECASE) for kind, words in _UNSUITABLE.items()}
 
 
@@ -69,4 +70,6 @@ def language(text: Text) -> str:
 
 def unsuitable(text: Text) -> str:
     """The kind of unsuitable content by its words (`sexual`, `violence`, ...), "" where there is none."""
+    if not _ANY_UNSUITABLE.search(text.low):
+        return ""
     return next((kind for kind, words in _UNSUITABLE_WORDS.items() if words.search(text.prose)), "")

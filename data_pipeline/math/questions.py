@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from data_pipeline.math.text import Text
+from data_pipeline.math.text import Text, has_any
 
 _ASK = (
     r"find|determine|compute|calculate|evaluate|solve|prove|show|what|how|which|who|why|is|are|does|do|can|"
@@ -41,6 +41,7 @@ _TRUE_FALSE = re.compile(
     r"|(?:\A|[.?!;]\s+)is it (?:true|possible|correct)\b",
     re.IGNORECASE,
 )
+_TRUE_FALSE_STEMS = ("true", "right or wrong", "statement", "claim", "proposition", "yes", "is it")
 _JUDGED = frozenset({"true", "false", "yes", "no", "correct", "incorrect", "right", "wrong"})
 _CLAUSE = (
     r"(?:\A|[.,;:!?)\]]\s+|⟦(?:formula|drawing)⟧\s+|\n\s*|\b(?:then|and|also|hence|please|first|must|should|or)\s+)"
@@ -51,6 +52,7 @@ _PROVE = re.compile(
     rf"|{_CLAUSE}(?:dis)?prove\b",
     re.IGNORECASE,
 )
+_PROVE_STEMS = ("prove", "show", "demonstrate", "verify", "justify", "proof")
 _WANTS_PROOF = re.compile(
     r"\b(?:asked|need|want|wish|required)\s+to\s+(?:prove|disprove)\b|\b(?:give|provide|write)\s+a\s+(?:\w+\s+)?proof\b",
     re.IGNORECASE,
@@ -60,6 +62,8 @@ _IMPERATIVE = re.compile(
     r"(?:find|determine|compute|calculate|evaluate)\b",
     re.IGNORECASE,
 )
+
+_IMPERATIVES = ("find", "determine", "compute", "calculate", "evaluate")
 
 
 def parts(text: Text) -> int:
@@ -105,7 +109,8 @@ def asks(text: Text) -> int:
     """Number of sentences that ask: those with a question mark, and `Find ...` where it begins a clause."""
     count = 0
     for sentence in text.sentences:
-        if sentence.rstrip("\"'”’) ").endswith("?") or _IMPERATIVE.search(sentence):
+        asked = sentence.rstrip("\"'”’) ").endswith("?")
+        if asked or (has_any(sentence.lower(), _IMPERATIVES) and _IMPERATIVE.search(sentence)):
             count += 1
     return count
 
@@ -130,9 +135,12 @@ def chooses(text: Text) -> bool:
 def judges(text: Text, answer: str | None) -> bool:
     """Whether true or false, yes or no is asked for, by the words of the statement or by its answer."""
     bare = re.sub(r"\\(?:text|textbf|mathrm)\s*\{([^{}]*)\}", r"\1", answer or "").strip(" .$").lower()
-    return bool(_TRUE_FALSE.search(text.prose)) or bare in _JUDGED
+    said = has_any(text.low, _TRUE_FALSE_STEMS) and _TRUE_FALSE.search(text.prose)
+    return bool(said) or bare in _JUDGED
 
 
 def proves(text: Text) -> bool:
     """Whether a proof is asked for. `It can be shown that` and `to prove this he` ask for none."""
+    if not has_any(text.low, _PROVE_STEMS):
+        return False
     return bool(_PROVE.search(text.prose) or _WANTS_PROOF.search(text.prose))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from data_pipeline.math.text import LONGEST, Text
+from data_pipeline.math.text import LONGEST, Text, has_any
 
 _IMAGE = re.compile(
     r"!\[[^\]]*\]|<\s*(?:img|svg|figure)\b|\\includegraphics|\[img\]|\[attachment|\.(?:png|jpe?g|gif|svg)\b",
@@ -29,6 +29,10 @@ _FIGURE = re.compile(
     r"|\bpictured\b|\bnot (?:drawn )?to scale\b|\bfig(?:ure|\.)\s*\d",
     re.IGNORECASE,
 )
+_FIGURE_STEMS = (
+    "fig", "diagram", "pictur", "drawing", "image", "illustrat", "sketch", "graph", "chart", "grid", "shown",
+    "depicted", "drawn", "seen", "displayed", "indicated", "below", "to scale",
+)  # fmt: skip
 _NOT_FIGURES = re.compile(
     r"\b(?:significant|digit|decimal|number of|two|three|four|five|six|seven|several)[- ]figures?\b", re.IGNORECASE
 )
@@ -66,7 +70,9 @@ def figure(text: Text) -> str:
         return "image"
     if text.drawings:
         return "drawing"
-    prose = _NOT_FIGURES.sub(" ", text.prose)
+    if not has_any(text.low, _FIGURE_STEMS):
+        return ""
+    prose = _NOT_FIGURES.sub(" ", text.prose) if "figures" in text.low else text.prose
     return "missing" if _FIGURE.search(prose) and not _DATA.search(text.statement) else ""
 
 
@@ -87,7 +93,8 @@ def cleaned(statement: str) -> str:
             break
         text = text[match.end() :]
     text = _POINTS.sub(" ", text) if _POINTS.search(text) else text
-    text = _CREDIT.sub("", _LINK.sub("", text))
+    text = _LINK.sub("", text)
+    text = _CREDIT.sub("", text) if "~" in text else text
     return text if text == statement else text.strip()
 
 
@@ -96,7 +103,7 @@ def gives_away(text: Text, answer: str | None) -> bool:
     head = _SOLUTION.search(text.statement, min(len(text.statement), 20))
     if head is not None and text.statement[head.end() :].strip():
         return True
-    if _ANNOUNCED.search(text.statement):
+    if has_any(text.statement.lower(), ("answer", "\\boxed")) and _ANNOUNCED.search(text.statement):
         return True
     bare = (answer or "").strip()
     return len(bare) >= 2 and text.statement.rstrip(" .$").endswith((f"= {bare} is the answer", f"Answer: {bare}"))

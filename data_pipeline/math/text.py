@@ -43,6 +43,7 @@ class Text:
     prose: str
     formulas: tuple[str, ...]
     drawings: int
+    low: str  # prose, lower case: what cannot match is passed over by the letters that it needs
     words: tuple[str, ...]
     sentences: tuple[str, ...]
     tokens: int
@@ -71,7 +72,13 @@ def read(statement: str) -> Text:
         plain = plain.replace(mark, " ")
     words = tuple(word.lower() for word in _WORD.findall(plain))
     sentences = tuple(part.strip() for part in _SENTENCE.split(prose) if part and part.strip())
-    return Text(statement, bare, prose, tuple(formulas), drawings, words, sentences, len(_TOKEN.findall(bare)))
+    tokens = len(_TOKEN.findall(bare))
+    return Text(statement, bare, prose, tuple(formulas), drawings, prose.lower(), words, sentences, tokens)
+
+
+def has_any(low: str, stems: tuple[str, ...]) -> bool:
+    """Whether one of the stems stands in a text of small letters; a great deal quicker than a pattern."""
+    return any(stem in low for stem in stems)
 
 
 def _without_inline(text: str, formulas: list[str]) -> str:
