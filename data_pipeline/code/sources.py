@@ -7,6 +7,7 @@ nothing. Literals of Python or JSON are parsed, never evaluated. What a record d
 from __future__ import annotations
 
 import ast
+import datetime
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -86,7 +87,7 @@ def leetcode(record: Record) -> Row:
         "prompt": str(record.get("problem_description") or meta.get("question_title") or record["query"]).strip(),
         "tests": {"kind": "function", "entry_point": entry, "cases": cases},
         "starter_code": starter,
-        "release_date": record.get("estimated_date"),
+        "release_date": _day(record.get("estimated_date")),
         "url": f"https://leetcode.com/problems/{record['task_id']}/",
         "reference_solutions": _programs(record.get("completion"), *_fenced(record.get("response"), entry)),
     }
@@ -96,6 +97,11 @@ def leetcode(record: Record) -> Row:
         "cases_left_out": left_out,  # their arguments or results are objects of the platform
     }
     return row
+
+
+def _day(value: Any) -> Any:
+    """A day as Parquet or JSON has it, as text; anything else is left to be refused."""
+    return value.isoformat()[:10] if isinstance(value, datetime.date) else value or None
 
 
 def _cases_of_asserts(script: str, names: list[str]) -> tuple[list[dict[str, Any]], int]:
@@ -249,9 +255,7 @@ def codeforces(record: Record) -> Row:
 
 
 def _date(seconds: int | float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).date().isoformat()
 
 
 # ---- our own rows

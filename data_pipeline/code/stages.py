@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,32 +14,27 @@ import polars as pl
 
 from acereason.config.schema import VerifierConfig
 from acereason.config.structured import to_plain
-from acereason.errors import InputError, RowError
-from acereason.problems import parse_problem, to_json
+from acereason.problems import to_json
 from data_pipeline import lengths
 from data_pipeline.code import duplicates, policies, repeats, statement
 from data_pipeline.code.curation import Curated, as_row, curate, tests_of
 from data_pipeline.code.examiner import VERSION, Course, Examiner
 from data_pipeline.code.limits import machine
-from data_pipeline.code.schema import CodeDataConfig, CodeSourceConfig
+from data_pipeline.code.reading import source_stage
+from data_pipeline.code.schema import CodeDataConfig
 from data_pipeline.code.settings import CurationConfig
-from data_pipeline.code.sources import FORMATS
 from data_pipeline.decontamination import policies as leaks
 from data_pipeline.dedup.pairs import SameAnswers
 from data_pipeline.policy import Policy, policy_work
-from data_pipeline.rows import PROBLEM_SCHEMA, Ids, ProblemRow, checked, frame
-from data_pipeline.sources.hub import dataset_files, key_of_files
-from data_pipeline.sources.records import records
 from data_pipeline.split import output_stage
-from data_pipeline.stages import OutsideFile, Stage, StageRun, signal_work
+from data_pipeline.stages import Stage, StageRun, signal_work
 from data_pipeline.steps.duplicates import Comparison, duplicate_stages
 from data_pipeline.steps.leaks import decontamination_stage
 from data_pipeline.teacher import vote
+from data_pipeline.teacher.difficulty import LEVEL
 from data_pipeline.teacher.stage import teacher_stage
 
 FINDINGS = "findings.jsonl"  # in the folder of the set: what programs did, kept over all runs
-_BATCH = 1024
-_BESIDE = ("reference_solutions", "wrong_solutions", "url")  # of our own rows: no fields of a problem
 _COLUMNS = ("prompt", "starter_code", "tests", "reference_solutions", "wrong_solutions", "metadata", "url")
 
 CURATION_COLUMNS: dict[str, Any] = {
@@ -92,7 +86,7 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
     ]
     findings = where / Path(config.out).expanduser() / FINDINGS
     stages = [
-        _source(config, where),
+        source_stage(config, where),
         *signals,
         _screen(config, [stage.name for stage in signals]),
         *duplicate_stages("screen", config.dedup, _duplicates(config, findings)),
@@ -115,118 +109,14 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
 
 def _more(row: Mapping[str, Any]) -> dict[str, Any]:
     """What else of a row goes to its problem: difficulty, and how strong its tests are."""
-    said = {"strength": row.get("curation_strength_after"), "level": row.get("difficulty_level")}
+    said = {"strength": row.get("curation_strength_after"), LEVEL: row.get(LEVEL)}
     found: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if row.get("difficulty"):
         found["difficulty"] = json.loads(row["difficulty"])
     return found
 
 
-# ---- rows from files
-
-
-def _source(config: CodeDataConfig, where: Path) -> Stage:
-    finder = functools.cache(lambda fetch: _find_all(config.sources, fetch, where))
-
-    def outside(fetch: bool) -> Sequence[OutsideFile] | None:
-        found = finder(fetch)
-        if found is None:
-            return None
-        return [
-            OutsideFile(f"{key}:{path.name}", path, key_of_files(f"sources.{key}", config.sources[key].hub))
-            for key, (_, paths) in found.items()
-            for path in paths
-        ]
-
-    def work(run: StageRun) -> None:
-        found = finder(True)
-        assert found is not None
-        run.emit(frame([]), PROBLEM_SCHEMA)
-        ids = Ids()
-        for key, source in config.sources.items():
-            run.about[key] = _read(run, source, found[key][1], found[key][0], ids, config.bad_rows)
-
-    settings = {key: to_plain(replace(one, files=(), hub_files=())) for key, one in config.sources.items()}
-    return Stage(
-        "source", work, settings={"sources": settings, "bad_rows": config.bad_rows}, outside=outside, kind="source",
-        code=("data_pipeline.sources.records", "data_pipeline.code.sources", "data_pipeline.rows"),
-    )  # fmt: skip
-
-
-def _find_all(
-    sources: Mapping[str, CodeSourceConfig], fetch: bool, where: Path
-) -> dict[str, tuple[str | None, list[Path]]] | None:
-    found: dict[str, tuple[str | None, list[Path]]] = {}
-    for key, one in sources.items():
-        if one.hub is None:
-            found[key] = one.revision, [where / Path(file).expanduser() for file in one.files]
-            continue
-        at = dataset_files(f"sources.{key}", one.hub, one.revision, one.hub_files, fetch)
-        if at is None:
-            return None
-        found[key] = at
-    return found
-
-
-def _read(
-    run: StageRun, source: CodeSourceConfig, files: Sequence[Path], revision: str | None, ids: Ids, bad_rows: str
-) -> dict[str, Any]:
-    batch: list[ProblemRow] = []
-    counts: Counter[str] = Counter()
-    for path in files:
-        for place, record in records(path):
-            if source.limit is not None and counts["records"] == source.limit:
-                break
-            counts["records"] += 1
-            run.counted(1)
-            try:
-                batch.append(_row(source, record, path, place, counts["records"], revision, ids))
-            except RowError as error:
-                if bad_rows == "stop":
-                    raise
-                said = f"{path.name}:{place}: {error.field}: {error.problem}"
-                at = {"source": source.name, "source_row": counts["records"]}
-                run.drop(at, "bad_row", detail=said, record=record)
-                continue
-            if len(batch) == _BATCH:
-                run.emit(frame(batch))
-                batch = []
-    run.emit(frame(batch))
-    if not counts["records"]:
-        raise InputError(f"{source.name}: its files hold no rows")
-    about = {"name": source.name, "licence": source.licence, "link": source.link, "hub": source.hub}
-    return {**about, "revision": revision, **counts}
-
-
-def _row(
-    source: CodeSourceConfig, record: Mapping[str, Any], path: Path, place: int, number: int, revision: str | None,
-    ids: Ids,
-) -> ProblemRow:  # fmt: skip
-    """One record as a row. Raises `RowError` where it is none of the source's format."""
-    try:
-        if source.format == "local":  # ours: as strict as training is, but for what is curated away
-            parse_problem(path, place, {name: record[name] for name in record if name not in _BESIDE})
-        row = FORMATS[source.format](record)
-        tests, metadata = row.pop("tests"), row.pop("metadata")
-        if not row["prompt"].strip():
-            raise ValueError("its statement is empty")
-        fields = {
-            **row,
-            "id": ids.of("code", row["prompt"]),
-            "tests": json.dumps(tests, ensure_ascii=False, allow_nan=False),
-            "metadata": json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False),
-            "source": source.name,
-            "source_row": number,
-            "revision": revision,
-        }
-        for value in (fields["prompt"], fields["tests"], fields["metadata"], *fields["reference_solutions"]):
-            value.encode("utf-8")
-    except KeyError as error:
-        raise RowError(path, place, str(error.args[0]), f"is missing; format={source.format} has it") from None
-    except (ValueError, TypeError, AttributeError) as error:
-        said = f"does not read as a record of format={source.format}: {error}"
-        raise RowError(path, place, "<row>", said[:300]) from None
-    return checked(ProblemRow, fields, path, place)
+# ---- signals
 
 
 def _repeats(run: StageRun) -> None:

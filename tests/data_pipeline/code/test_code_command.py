@@ -160,10 +160,16 @@ def test_a_preview_names_the_stages_and_a_bad_row_its_place(tmp_path: Path) -> N
             [*words(tmp_path, "x"), *more], capture_output=True, text=True, timeout=300, env=environment, cwd=tmp_path
         )  # fmt: skip
 
-    preview = said("teacher=replay", f"teacher.ledger={tmp_path / 'ledger'}", "preview=true")
+    asked = ["teacher=endpoint", "teacher.endpoint.url=http://127.0.0.1:9/v1", f"teacher.ledger={tmp_path / 'ledger'}"]
+    preview = said(*asked, "preview=true")
     assert preview.returncode == 0, preview.stderr
     names = [line.split()[0].partition("_")[2] for line in preview.stdout.splitlines()]
     assert names == ["source", "lengths", "statements", "repeats", "screen", "duplicates", "unique", "curation",
                      "tests", "teacher", "select", "problems"]  # fmt: skip
     stopped = said("until=source")
     assert stopped.returncode == 2 and "rows.jsonl:2: field 'tests.cases[0].input'" in stopped.stderr
+    write_jsonl(tmp_path / "rows.jsonl", [rows()[1], bad, rows()[1] | {"release_date": "2024/09/01"}])
+    dropped = said("until=source", "bad_rows=drop")
+    assert dropped.returncode == 0, dropped.stderr
+    drops = [json.loads(line) for line in (tmp_path / "x" / "01_source" / "drops.jsonl").read_text().splitlines()]
+    assert [one["reason"] for one in drops] == ["bad_row", "bad_date"]
