@@ -145,17 +145,16 @@ def test_the_head_says_what_the_set_is_and_who_answered(page: str, out: Path) ->
     assert f"attempts of {name}" in (out / "dataset" / "README.md").read_text()
 
 
+_RULE = r"column|pl\.col|tokens <|_above\(|_when\("
+
+
 def reasons_of(module: ModuleType, policy: str) -> set[str]:
     """The literals that a module gives as reasons: of `lit`, `stop`, `Lost`, and in front of rules."""
     found: list[ast.expr] = []
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Call) and re.search(r"\b(lit|stop|Lost)$", ast.unparse(node.func)):
             found += node.args[:1]
-        elif (
-            isinstance(node, ast.Tuple)
-            and len(node.elts) > 1
-            and re.search("column|pl.col|tokens <", ast.unparse(node))
-        ):
+        elif isinstance(node, ast.Tuple) and len(node.elts) > 1 and re.search(_RULE, ast.unparse(node)):
             found += node.elts[:1]
     names = {one.value for one in found if isinstance(one, ast.Constant) and isinstance(one.value, str)}
     return {policy + name for name in names if re.fullmatch("[a-z]+(_[a-z]+)*", name) and name not in words.REVIEW}
