@@ -62,7 +62,7 @@ def test_verbs() -> None:
         ),
         ("acereason fork runs/nope st", set()),
         ("acereason fork runs/a stage=b cluster.trainer.th", {"cluster.trainer.threads="}),
-        ("acereason data ", {"tiny", "math", "code"}),
+        ("acereason data ", {"tiny", "math", "code", "join", "ledger"}),
         ("acereason data tiny data.sft_r", {"data.sft_rows="}),
         ("acereason verify m", {"math"}),
         ("acereason eval comp", {"compare"}),
