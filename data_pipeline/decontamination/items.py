@@ -10,8 +10,13 @@ import numpy as np
 from acereason.errors import InputError
 from acereason.problems import Problem
 from data_pipeline.decontamination.ngrams import NgramTable
+from data_pipeline.decontamination.prose import prose_of
 from data_pipeline.decontamination.token_ids import TokenArray, Vocabulary
-from data_pipeline.decontamination.tokens import STYLES
+from data_pipeline.decontamination.tokens import STYLES, spans
+
+PROSE = " (prose)"  # behind the name of an item, where it is its words alone
+_FEWEST_PROSE = 8  # tokens: fewer words are no task that one would know again
+_MOST_PROSE = 0.9  # of the tokens of the whole; more is the whole
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Item:
     benchmark: str
     item: str  # its name within the benchmark
     text: str
+    prose: bool = False  # its words alone; the whole is another item
 
 
 class ItemIndex:
@@ -64,3 +70,14 @@ def items_of(problems: Sequence[Problem]) -> list[Item]:
     """The problems of one benchmark as items. A prompt that all share is an instruction, so it is left out."""
     shared = len(problems) > 1 and len({problem.prompt for problem in problems}) == 1
     return [item_of(problem, without_prompt=shared and bool(problem.starter_code)) for problem in problems]
+
+
+def with_prose(items: Sequence[Item], style: str) -> list[Item]:
+    """The items and, for programming tasks, behind each one its words alone, where that is another text."""
+    found = []
+    for item in items:
+        found.append(item)
+        words = prose_of(item.text) if style == "code" else ""
+        if _FEWEST_PROSE <= len(spans(words, style)) <= _MOST_PROSE * len(spans(item.text, style)):
+            found.append(Item(item.benchmark, item.item + PROSE, words, prose=True))
+    return found

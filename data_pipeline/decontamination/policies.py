@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from data_pipeline.decontamination.items import PROSE
 from data_pipeline.decontamination.settings import POLICIES, DecontaminationConfig
 
 SIGNALS: dict[str, pl.DataType] = {
@@ -53,10 +54,14 @@ def summarised(ids: pl.Series, evidence: pl.DataFrame, settings: Decontamination
     best = best.unique("id", keep="first", maintain_order=True).select("id", *_OF_BEST)
     whole = scored.filter("short").group_by("id", maintain_order=True)
     counted = scored.filter(~pl.col("short")).group_by("id", maintain_order=True)
+    names = pl.struct("benchmark", pl.col("item").str.strip_suffix(PROSE))  # an item and its words are one
     table = (
         pl.DataFrame({"id": ids})
         .join(best, "id", how="left", maintain_order="left")
-        .join(counted.agg(items=pl.len(), rarest=pl.col("rarest").min()), "id", how="left", maintain_order="left")
+        .join(
+            counted.agg(items=names.n_unique(), rarest=pl.col("rarest").min()), "id", how="left",
+            maintain_order="left",
+        )
         .join(
             whole.agg(short_benchmark=pl.col("benchmark").first(), short=pl.col("item").first()),
             "id", how="left", maintain_order="left",

@@ -10,7 +10,7 @@ import polars as pl
 from acereason.errors import ConfigError
 from acereason.problems import read_problems
 from data_pipeline.decontamination.evidence import EvidencePass, collected
-from data_pipeline.decontamination.items import Item, ItemIndex, items_of
+from data_pipeline.decontamination.items import Item, ItemIndex, items_of, with_prose
 from data_pipeline.decontamination.policies import summarised
 from data_pipeline.decontamination.settings import DecontaminationConfig
 from data_pipeline.manifest import file_hash
@@ -56,10 +56,11 @@ def reference_of(settings: DecontaminationConfig) -> Reference:
     if not sets:
         raise ConfigError("decontamination: names no benchmark; give benchmarks, problems or policy=none")
     index = ItemIndex(
-        [item for items, _, _ in sets.values() for item in items],
+        [item for items, _, _ in sets.values() for item in with_prose(items, settings.style)],
         settings.n, settings.style, settings.letters_blind,
     )  # fmt: skip
-    short = [item.benchmark for item, tokens in zip(index.items, index.tokens.lengths, strict=True) if tokens < index.n]
+    lengths = zip(index.items, index.tokens.lengths, strict=True)
+    short = [item.benchmark for item, tokens in lengths if tokens < index.n and not item.prose]
     compared = [
         Compared(name, len(items), short.count(name), content_hash, obtain)
         for name, (items, content_hash, obtain) in sets.items()
