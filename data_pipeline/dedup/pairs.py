@@ -47,7 +47,7 @@ class PairPass:
     | relation | statements | answers |
     |---|---|---|
     | `exact` | the same: tokens, brackets and drawing | equal, or none and none |
-    | `near` | near, with `numbers` the same ones in order, perhaps more in front | equal, or none and none |
+    | `near` | near, the same numbers in the same order, one with more in front | equal, or none and none |
     | `variant` | near | not equal, or equal beside other numbers or another drawing |
     | `label_conflict` | the same | not equal |
     | `unverified` | near | the verifiers failed |
@@ -178,7 +178,7 @@ class PairPass:
         found: list[tuple[int, int, float, int]] = []
         for (one, other, similarity), answer, other_answer in zip(pairs, first, second, strict=True):
             same = bool(statement[one] == statement[other])
-            agree = same or not self.settings.numbers or self._agree(one, other)
+            agree = same or self._agree(one, other)
             if answer is None and other_answer is None:
                 relation = "near" if agree and similarity >= self.settings.without_answer else None
             elif answer is None or other_answer is None:

@@ -19,6 +19,5 @@ class DedupConfig:
     seed: Annotated[int, within(0, 2**32 - 1)]  # of the hash functions
     similarity: Annotated[float, within(0.0, 1.0)]  # Jaccard, exact, from which on statements are near
     without_answer: Annotated[float, within(0.0, 1.0)]  # the same where no answer can confirm it, as of code
-    numbers: bool  # whether near statements are duplicates only where they have the same numbers in the same order
     prefer: tuple[str, ...]  # sources by preference; of duplicates that of the first source is kept, then the first row
     label_conflicts: Annotated[str, among("list", "drop")]  # of problems with the same statement and other answers

@@ -11,7 +11,7 @@ from acereason.tracking.charts import percent
 from acereason.tracking.markup import escape
 from data_pipeline.report.marking import marked
 from data_pipeline.report.tables import table
-from data_pipeline.report.texts import folded, pair, texts
+from data_pipeline.report.texts import folded, many, pair, texts
 from data_pipeline.report.view import SetView, drops_of
 from data_pipeline.stages import TABLE
 from data_pipeline.steps.duplicates import PAIRS as PAIRS_FILE
@@ -29,9 +29,9 @@ RELATIONS = {
 }
 RELATIONS_OF_CODE = {
     "exact": "the same statement, and each one's reference passes the other one's tests: one is kept",
-    "near": "nearly the same statement, and each one's reference passes the other one's tests: one is kept",
+    "near": "nearly the same statement with the same numbers, and references pass each other's tests: one is kept",
     "label_conflict": "the same statement, but a reference fails on the other one's tests",
-    "variant": "nearly the same statement, but a reference fails on the other one's tests: both are kept",
+    "variant": "nearly the same, but other numbers, or a reference fails on the other one's tests: both are kept",
     "unverified": "nearly the same, and a reference fails on tests of its own: both are kept",
 }
 _SHOWN = ("label_conflict", "near", "variant", "unverified", "exact")  # what is worth reading first
@@ -58,7 +58,7 @@ def duplicates(view: SetView) -> str:
     for name, part in shown.items():
         if part.height:
             count = counts[name]
-            of = (f"{part.height} of " if part.height < count else "") + f"{count:,} pair{'s' * (count > 1)}"
+            of = (f"{part.height} of " if part.height < count else "") + many(count, "pair")
             drawn.append(
                 f"<h3>{escape(name)}: {of}</h3>"
                 + folded([_drawn(row, known, fate) for row in part.iter_rows(named=True)], OPEN)
