@@ -11,7 +11,7 @@ from acereason.tracking.markup import escape
 from data_pipeline.report import words
 from data_pipeline.report.figures import counts_chart, histogram, share
 from data_pipeline.report.tables import table
-from data_pipeline.report.texts import entry, folded, texts
+from data_pipeline.report.texts import entry, folded, many, texts
 from data_pipeline.report.view import SetView
 from data_pipeline.stages import TABLE
 from data_pipeline.tables import read_table
@@ -111,7 +111,7 @@ def _not_made(found: pl.DataFrame) -> str:
         else ""
     )
     return (
-        f"<h3>No inputs were made for {without.height:,} problems</h3>"
+        f"<h3>No inputs were made for {many(without.height, 'problem')}</h3>"
         + table(["why", "problems"], [list(row) for row in rows], prose=(0,))
         + drawn
     )
@@ -153,7 +153,7 @@ def _passing(view: SetView, found: pl.DataFrame) -> str:
     if not passing.height:
         return ""
     shown = passing.sort(["wrong_passing", "id"], descending=[True, False])
-    return f"<h3>Known wrong programs pass in {passing.height:,} problems</h3>" + _list(
+    return f"<h3>Known wrong programs pass in {many(passing.height, 'problem')}</h3>" + _list(
         view, shown, None, "wrong_passing", "wrong programs that pass"
     )
 
@@ -164,7 +164,7 @@ def _surviving(view: SetView, found: pl.DataFrame) -> str:
     if not weak.height:
         return ""
     shown = weak.with_columns(pl.col("survivors").list.join("; ")).sort("strength_after", "id")
-    return f"<h3>Mutants that pass the final tests, in {weak.height:,} problems</h3>" + _list(
+    return f"<h3>Mutants that pass the final tests, in {many(weak.height, 'problem')}</h3>" + _list(
         view, shown, "strength_after", "survivors", "changes that no test finds"
     )
 

@@ -121,13 +121,14 @@ def _pairs(
     review: pl.DataFrame | None,
 ) -> str:  # fmt: skip
     """The pairs that are most alike: what is dropped, then what is to be read, or else the closest that is kept."""
-    gone = list(view.decided("decontamination"))
+    reasons = view.decided("decontamination")
+    gone = list(reasons)
     best = signals.sort(
         ["decontamination_exact", "decontamination_score", "decontamination_coverage", "id"],
         descending=[True, True, True, False],
     )
     dropped = best.filter(pl.col("id").is_in(gone))
-    lists = [("Dropped, the most alike first", "dropped", dropped.height, _places(dropped.head(PAIRS)))]
+    lists = [("Dropped, the most alike first", "dropped", dropped.height, _places(dropped.head(PAIRS), reasons))]
     if review is not None:
         listed = review.sort(["score", "id"], descending=[True, False])
         places = _places(signals.filter(pl.col("id").is_in(listed["id"].implode())))
@@ -158,9 +159,15 @@ def _pairs(
     )
 
 
-def _places(signals: pl.DataFrame) -> list[dict[str, Any]]:
-    names = ("benchmark", "item", "score", "coverage", "longest_run")
-    return signals.select("id", *(pl.col(f"decontamination_{name}").alias(name) for name in names)).to_dicts()
+def _places(signals: pl.DataFrame, reasons: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The item of each problem: the one most like it, or the short one that it is dropped for."""
+    names = ("benchmark", "item", "score", "coverage", "longest_run", "short_benchmark", "short")
+    rows = signals.select("id", *(pl.col(f"decontamination_{name}").alias(name) for name in names)).to_dicts()
+    for row in rows:
+        short = row.pop("short_benchmark"), row.pop("short")
+        if (reasons or {}).get(row["id"]) == "leak_short":
+            row |= {"benchmark": short[0], "item": short[1], "score": 0.0, "why": "review_short"}
+    return rows
 
 
 def _drawn(
@@ -169,7 +176,7 @@ def _drawn(
 ) -> str:  # fmt: skip
     prompt, source, _ = prompts[row["id"]]
     item = items.get((row["benchmark"], row["item"]), "")
-    name = f"{row['benchmark']} · {row['item']}" if row["benchmark"] else "an item that is shorter than n tokens"
+    name = f"{row['benchmark']} · {row['item']}"
     said = [words.REVIEW.get(row.get("why") or "", "")]
     if row.get("coverage") is not None and row.get("why") != "review_short":
         said.append(f"coverage {percent(row['coverage'])}, longest run {row['longest_run']} tokens")

@@ -28,9 +28,10 @@ details.settings td:first-child{white-space:nowrap;vertical-align:top}
 .chip.kept{color:var(--good)}.chip.dropped{color:var(--code)}.chip.held{color:var(--math)}
 .first b{font-weight:600;margin-right:.6em}
 @media (max-width:640px){.bars>div{grid-template-columns:1fr auto auto}.bars .name{text-align:left}
-.bars .beside:empty{display:none}
+.bars .beside:empty{display:none}.bars .figure:has(+.beside:empty){grid-column:2/-1}
 .bars svg{grid-column:1/-1;grid-row:2;height:.6rem}.chip{width:auto}summary .meta{white-space:normal;
-overflow-wrap:anywhere}td.prose{min-width:8rem}}
+overflow-wrap:anywhere}td.prose{min-width:8rem}td.prose:last-child{min-width:17rem}
+}
 """
 )
 

@@ -30,6 +30,11 @@ def tidy(answer: str | None) -> str | None:
     return whole[:-1] if whole.endswith(".") and not whole.endswith("..") else whole
 
 
+def many(count: int, word: str) -> str:
+    """`1 problem`, `2,000 problems`."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
 def folded(drawn: Sequence[str], shown: int = SHOWN) -> str:
     """A list of which the first entries stand open and the others behind one line."""
     if len(drawn) <= shown + 2:  # two more take no more room than the line that would hide them

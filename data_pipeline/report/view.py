@@ -175,7 +175,7 @@ class SetView:
         found += [
             Sample(
                 "dropped", row["reason"], str(row["source"]), f"row {row['row']}", str(row.get("prompt") or ""), None,
-                {"detail": row.get("detail")},
+                {"detail": row.get("detail"), "record": _as_text(row.get("record"))},
             )
             for row in _first(drops_of(self.source), SAMPLES_EACH)
         ]  # fmt: skip
@@ -200,6 +200,10 @@ class SetView:
                     wanted[row["id"]] = ("held out" if row["split"] == "heldout" else "kept", "", facts)
         kept = sorted((name for name, (outcome, _, _) in wanted.items() if outcome != "dropped"), key=_rank)
         return {name: value for name, value in wanted.items() if value[0] == "dropped" or name in kept[:SAMPLES_KEPT]}
+
+
+def _as_text(record: Any) -> str | None:
+    return None if record is None else json.dumps(record, ensure_ascii=False)
 
 
 def _rank(name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from acereason.problems import write_jsonl
 from data_pipeline.command import run_command
 from data_pipeline.report import curated
+from data_pipeline.report.view import SetView
 from data_pipeline.teacher.standin import StandInConfig, make
 from tests.data_pipeline.code.test_code_command import rows
 from tests.data_pipeline.framework.croissants import check_records
@@ -75,6 +77,22 @@ def test_the_card_says_what_became_of_the_tests(out: Path) -> None:
 
 def test_croissant_loads(out: Path) -> None:
     check_records(out / "dataset")
+
+
+def test_programs_that_should_not_pass_are_listed(monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
+    (file,) = out.glob("*_curation/table.parquet")
+    table = pl.read_parquet(file).rename(lambda name: name.removeprefix("curation_")).head(1)
+    known = {name: ("Count <them>.", "mine", None) for name in table["id"]}
+    monkeypatch.setattr(curated, "texts", lambda view, ids: known)
+    none = cast(SetView, None)
+    assert curated._passing(none, table) == ""
+    passing = curated._passing(none, table.with_columns(wrong_passing=pl.lit(2)))
+    assert "Known wrong programs pass in 1 problem<" in passing and "Count &lt;them&gt;." in passing
+    weak = table.with_columns(
+        strength_after=pl.lit(0.25), survivors=pl.lit(["line 2: < for <="]).cast(pl.List(pl.String))
+    )
+    surviving = curated._surviving(none, weak)
+    assert "strength 25 %" in surviving and "line 2: &lt; for &lt;=" in surviving
 
 
 def test_what_is_wrong_with_tests_is_listed() -> None:
