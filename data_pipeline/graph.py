@@ -16,7 +16,7 @@ from acereason.config.nearest import did_you_mean
 from acereason.errors import ConfigError, InputError, RunError
 from data_pipeline.checks import check_enough, check_outside, unreadable
 from data_pipeline.folders import put_in_place
-from data_pipeline.manifest import Manifest, Parent, code_version, damage, file_hash, key_of, read_manifest
+from data_pipeline.manifest import MANIFEST, Manifest, Parent, code_version, damage, file_hash, key_of, read_manifest
 from data_pipeline.stages import OutsideFile, Stage, StageRun
 
 
@@ -95,6 +95,9 @@ def run(out: Path, stages: Sequence[Stage], choice: Choice, say: Callable[[str],
     """
     picked, remade = chosen(stages, choice), _remade(stages, choice)
     check_outside(stages, picked)
+    left = _left_over(out, stages)
+    if left:
+        say(f"{out} holds {', '.join(left)} of an earlier version or another configuration; not read, can be deleted")
     done: dict[str, Manifest] = {}
     for stage in stages:
         if stage.name not in picked:
@@ -116,6 +119,14 @@ def run(out: Path, stages: Sequence[Stage], choice: Choice, say: Callable[[str],
         done[stage.name] = manifest
         check_enough(stages, picked, done)
     return done
+
+
+def _left_over(out: Path, stages: Sequence[Stage]) -> list[str]:
+    """Folders of stages that the graph does not have, or has under another number."""
+    known = {folder_of(out, stages, stage.name).name for stage in stages}
+    return sorted(
+        folder.name for folder in out.glob("[0-9][0-9]_*") if folder.name not in known and (folder / MANIFEST).is_file()
+    )
 
 
 def _remade(stages: Sequence[Stage], choice: Choice) -> set[str]:

@@ -57,6 +57,23 @@ def test_what_is_there_is_kept_and_what_changed_is_made_anew(
     assert not changed & {"source", "lengths"}
 
 
+def test_folders_of_another_graph_are_named_once_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path)
+    made.run(tmp_path)
+    out = tmp_path / "out"
+    (out / "screen").mkdir()
+    old = out / "03_screen"
+    old.mkdir()
+    (old / "manifest.json").write_text("{}")
+    (out / "04_mine").mkdir()  # no stage's: it has no manifest
+    capsys.readouterr()
+    made.run(tmp_path)
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "earlier version" in line)
+    assert "03_screen" in line and "04_mine" not in line and "lengths" not in line and old.is_dir()
+
+
 def test_stages_until_and_redo(tmp_path: Path) -> None:
     made.write(tmp_path)
     out = tmp_path / "out"
