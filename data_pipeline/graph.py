@@ -221,8 +221,8 @@ def _readable(folder: Path) -> Manifest | None:
 
 def _changed(stage: Stage, manifest: Manifest, out: Path, stages: Sequence[Stage]) -> str | None:
     """Why a stage that is there would be made anew; None where it would be kept."""
-    outside = stage.outside(False)
     try:
+        outside = stage.outside(False)
         return _difference(stage, manifest, None if outside is None else _parents(stage, out, stages, outside))
     except InputError:
         return "what it reads is not there"

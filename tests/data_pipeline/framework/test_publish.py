@@ -102,3 +102,10 @@ def test_a_set_of_other_settings_is_called_so(twice: Path, capsys: pytest.Captur
     assert len(said) == 1 and "duplicates: what it reads changed" in said[0] and "run without until=" in said[0]
     made.run(twice, FEWER, "stages=[duplicates,unique,problems]")
     assert "earlier run" not in capsys.readouterr().err
+
+
+def test_a_ledger_that_is_not_there_is_named_before_anything_runs(tmp_path: Path) -> None:
+    made.write(tmp_path)
+    with pytest.raises(InputError, match="none: is no ledger of a teacher"):
+        made.run(tmp_path, "teacher=replay", "teacher.ledger=none")
+    assert not (tmp_path / "out" / "01_source").exists()
