@@ -104,10 +104,10 @@ def code_stages(config: CodeDataConfig, where: Path) -> list[Stage]:
             )
         )  # fmt: skip
     last = "tests" if config.teacher is None else "select"
-    return [*stages, output_stage(last, config.split, config.seed, _more)]
+    return [*stages, output_stage(last, config.split, config.seed, published)]
 
 
-def _more(row: Mapping[str, Any]) -> dict[str, Any]:
+def published(row: Mapping[str, Any]) -> dict[str, Any]:
     """What else of a row goes to its problem: difficulty, and how strong its tests are."""
     said = {"strength": row.get("curation_strength_after"), LEVEL: row.get(LEVEL)}
     found: dict[str, Any] = {name: value for name, value in said.items() if value is not None}

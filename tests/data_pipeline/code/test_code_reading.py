@@ -11,7 +11,8 @@ import pytest
 from acereason.errors import RowError
 from data_pipeline.code.reading import row_of
 from data_pipeline.code.schema import CodeSourceConfig
-from data_pipeline.rows import Ids, ProblemRow
+from data_pipeline.code.stages import published
+from data_pipeline.rows import Ids, ProblemRow, problem_object
 
 OWN = {
     "id": "p1", "domain": "code", "source": "mine", "prompt": "Print three.",
@@ -77,3 +78,9 @@ def test_dates_of_a_known_format_are_converted(given: Any, date: str | None) -> 
     assert row.release_date == date
     with pytest.raises(RowError, match="release_date"):
         read({**record, "estimated_date": "soon"}, "leetcode")
+
+
+def test_the_level_of_a_source_and_the_failures_of_the_teacher_are_two_things() -> None:
+    row = {**read({**OWN, "metadata": {"level": "Medium"}}).model_dump(), "difficulty_level": 0, "difficulty": None}
+    metadata = problem_object(row, published(row))["metadata"]
+    assert metadata["level"] == "Medium" and metadata["difficulty_level"] == 0
