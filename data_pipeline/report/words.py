@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _BOTH = {
+    "bad_date": "the release date does not read as a date",
     "bad_row": "the record does not fit: an unknown field, a wrong type, no JSON",
     "not_selected": "the source's settings select other records",
     "no_statement": "the record has no statement",

@@ -139,6 +139,9 @@ def test_the_owner_killed_takes_everything_along(level: int, tmp_path: Path) -> 
         owner.wait(10.0)
         owner.stdout.close()
         assert gone(below), below
+        deadline = time.monotonic() + 20.0  # what takes the folder away does so when it sees its owner gone
+        while os.listdir(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert os.listdir(tmp_path) == []
 
 
