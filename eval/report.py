@@ -47,13 +47,13 @@ def write_report(
     results: Sequence[ResultFile],
     folder: str | Path,
     seed: int = 0,
-    texts: Texts | None = None,
+    texts: Sequence[Texts] | None = None,
     ratings: Sequence[Rated] = (),
 ) -> dict[str, Path]:
     """Writes the report's files (`NAMES`) into `folder` and returns their paths by name.
 
-    texts: of responses, by benchmark, problem and number, for the page's browser (`report_files.texts_of`). ratings: of
-    the models, for table 2.
+    texts: of the responses of each result, in their order, for the page's browser (`report_files.texts_of`). ratings:
+    of the models, for table 2.
 
     Raises `InputError` where there is no result, or two are of the same model, benchmark, protocol and answer rule.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,6 @@ from eval.ratings_file import Rated, is_rating, parse_rating
 from eval.report_page import MOST_TEXTS, shown_problems
 from eval.result_file import ResultFile, parse_result, read_result
 from eval.samples import SAMPLES
-
-Texts = dict[tuple[str, str, int], str]
 
 
 def found_results(paths: Sequence[Path]) -> list[tuple[Path, ResultFile]]:
@@ -67,30 +66,31 @@ def _is_result(raw: Any) -> bool:
     return isinstance(raw, dict) and {"benchmark", "answer_rule", "problems"} <= raw.keys()
 
 
-def texts_of(found: Sequence[tuple[Path, ResultFile]]) -> Texts:
-    """Texts of the first samples of the problems that a page shows, out of the samples beside the result files.
+def texts_of(found: Sequence[tuple[Path, ResultFile]]) -> list[dict[tuple[str, int], str]]:
+    """For each result its texts by problem and number: the first samples of the problems that a page shows.
 
-    A text belongs to a result where the hash of its settings is the result's. Damaged lines are passed over: the page
-    is only the poorer for it.
+    They come from the samples beside the result file; a text belongs to it where the hash of its settings is the
+    result's. Of two texts of one sample the first counts, as where it was judged. Damaged lines are passed over: the
+    page is only the poorer for it.
     """
-    texts: Texts = {}
-    for folder in {path.parent for path, _ in found}:
+    texts: list[dict[tuple[str, int], str]] = [{} for _ in found]
+    for folder in dict.fromkeys(path.parent for path, _ in found):
         file = folder / SAMPLES
-        wanted = {
-            (result.settings.get("hash"), result.benchmark, problem)
-            for path, result in found
-            if path.parent == folder
-            for problem in shown_problems(result)
-        }
-        if not file.is_file():
+        wanted: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for index, (path, result) in enumerate(found):
+            settings = result.settings.get("hash")
+            if path.parent == folder and isinstance(settings, str):
+                for problem in shown_problems(result):
+                    wanted[settings, result.benchmark, problem].append(index)
+        if not wanted or not file.is_file():
             continue
         with open(file, "rb") as stream:
             for line in stream:
                 try:
                     row = json.loads(line)
-                    key = (row["settings"], row["benchmark"], row["problem"])
-                    if key in wanted and 0 <= row["sample"] < MOST_TEXTS:
-                        texts[row["benchmark"], row["problem"], row["sample"]] = str(row["text"])
-                except (ValueError, KeyError, TypeError):
+                    key, sample = (row["settings"], row["benchmark"], row["problem"]), row["sample"]
+                    for index in wanted.get(key, ()) if 0 <= sample < MOST_TEXTS else ():
+                        texts[index].setdefault((key[2], sample), str(row["text"]))
+                except (ValueError, KeyError, TypeError, RecursionError):
                     continue
     return texts

@@ -23,25 +23,26 @@ MOST_CHARACTERS = 300  # shown of an answer
 MOST_TEXTS = 4  # responses shown of a problem
 MOST_TEXT = 1500  # characters shown of the beginning and of the end of a response
 
-Texts = Mapping[tuple[str, str, int], str]
+Texts = Mapping[tuple[str, int], str]  # of one result's responses, by problem and number
 
 
 def page(
     summaries: Sequence[Summary],
     notes: tuple[str, str, str],
-    texts: Texts | None = None,
+    texts: Sequence[Texts] | None = None,
     ratings: Sequence[Rated] = (),
 ) -> str:
     """The whole page; `notes` are on errors, on the paper's figures and on the paper's errors.
 
-    texts: of responses, by benchmark, problem and number, where they are at hand.
+    texts: of the responses of each summary, in their order, where they are at hand.
     """
     errors, beside, stated = notes
     body = [_overview(summaries, errors), _papers(summaries, ratings)]
     body += [_differences(summaries, beside, stated), _models(summaries)]
-    for number, summary in enumerate(summaries, 1):
+    given = [{} for _ in summaries] if texts is None else texts
+    for number, (summary, said) in enumerate(zip(summaries, given, strict=True), 1):
         body.append(f"<section><h2>{number}. {escape(summary.result.title)}</h2>{_facts(summary)}{_charts(summary)}")
-        body.append(_standing(summary) + _topics(summary) + _browser(summary, texts or {}) + "</section>")
+        body.append(_standing(summary) + _topics(summary) + _browser(summary, said) + "</section>")
     return document("Evaluation", "acereason", body)
 
 
@@ -172,9 +173,9 @@ def _problem(s: Summary, key: str, rate: float | None, texts: Texts) -> str:
     head = ["sample", "verdict", "tokens", "", "answer"]
     said = "".join(
         f"<details><summary>sample {index}, {verdict}</summary>"
-        f'<pre class="said">{escape(shortened(texts[s.result.benchmark, key, index]))}</pre></details>'
+        f'<pre class="said">{escape(shortened(texts[key, index]))}</pre></details>'
         for _, verdict, index in shown[:MOST_TEXTS]
-        if (s.result.benchmark, key, index) in texts
+        if (key, index) in texts
     )
     return (
         f'<details><summary><span class="first">{escape(key)}</span><span class="meta">{meta}</span></summary>'

@@ -235,6 +235,22 @@ def test_the_command_reads_folders_and_shows_texts(tmp_path: Path, capsys: pytes
     assert "holds no result of `acereason eval`" in capsys.readouterr().err
 
 
+def test_every_model_is_shown_with_its_own_texts(tmp_path: Path) -> None:
+    names = ["before", "after", "late"]
+    for name in names:
+        evaluation(tmp_path / name, model=name)
+        file = tmp_path / name / "samples.jsonl"
+        line = file.read_text(encoding="utf-8").replace("the thinking of p", f"thinking by {name}").splitlines()[0]
+        file.write_text(line + "\n" + line.replace("thinking by", "a second text by") + "\n" + "[" * 100_000 + "\n")
+    for order in (names, names[::-1]):
+        words = [str(tmp_path / name) for name in order]
+        assert cli.main(["eval", "report", *words, "--out", str(tmp_path / "out")]) == 0
+        sections = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").split("<section>")
+        for number, name in enumerate(order, 1):
+            (own,) = [part for part in sections if part.startswith(f"<h2>{number}. {name} on aime24")]
+            assert re.findall(r"thinking by (\w+)", own) == [name] and "a second text" not in own
+
+
 def test_a_comparison_as_a_page(tmp_path: Path) -> None:
     one, two = evaluation(tmp_path / "one"), evaluation(tmp_path / "two", model=HOSTILE)
     for folder, solved in ((one, {"p": 0, "q": 2}), (two, {"p": 2, "q": 2})):
