@@ -12,13 +12,15 @@ from acereason.config.compose import compose_root, to_yaml
 from acereason.config.folders import check_can_be_made
 from acereason.config.rules import single_values
 from acereason.errors import ConfigError
-from acereason.tracking.files import CONFIG, write_bytes
+from acereason.tracking.files import CONFIG, read_object, write_bytes
 from data_pipeline.checks import check_enough, check_outside
 from data_pipeline.code.stages import code_stages
 from data_pipeline.folders import alone
 from data_pipeline.graph import Choice, chosen, preview, run
+from data_pipeline.join import STAGE as JOINED
+from data_pipeline.manifest import MANIFEST
 from data_pipeline.math_stages import math_stages
-from data_pipeline.publish import outdated, publish, recover
+from data_pipeline.publish import DATASET, outdated, publish, recover
 from data_pipeline.rules import violations
 from data_pipeline.schema import ROOTS
 from data_pipeline.stages import Stage
@@ -38,6 +40,8 @@ def run_command(kind: str, words: Sequence[str], where: Path) -> int:
         raise ConfigError("\n".join(faults))
     out = where / Path(config.out).expanduser()
     check_can_be_made("out", out)
+    if read_object(out / DATASET / MANIFEST).get("stage") == JOINED:
+        raise ConfigError(f"out={config.out}: {out / DATASET} was made by acereason data join; choose another out=")
     stages = STAGES[kind](config, where)
     choice = Choice(config.stages, config.until, config.redo)
     if config.preview:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
 import polars as pl
@@ -186,8 +186,3 @@ def plain_json(value: Any, depth: int = 32) -> Any:
 def check_problem(path: object, line: int, row: dict[str, Any]) -> Problem:
     """The row as training will read it. Raises `RowError`."""
     return parse_problem(path, line, row)
-
-
-def ids_of(table: pl.DataFrame) -> Sequence[str]:
-    """The column `id` as a list."""
-    return table.get_column("id").to_list()

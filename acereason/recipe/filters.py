@@ -12,7 +12,6 @@ from acereason.problems import Problem
 
 FAILURES, SHORT, LONG = "teacher_failures", "teacher_min_tokens", "teacher_max_tokens"
 TOO_EASY, TOO_HARD = "pass_rate_max_passed", "pass_rate_min_passed"
-SOLVED = "solved"
 
 Fail = Callable[[Problem, str, str], Exception]
 """From (problem, field of its row, what is wrong) to the error that names file and line."""

@@ -52,11 +52,6 @@ class Stated:
             return bool(self.found) and [self.found[0], self.found[-1]] == self.value
         return bool(self.found == self.value) and type(self.found) is type(self.value)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the sources leave the value to us."""
-        return self.kind != "value"
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -74,10 +74,6 @@ class Composer:
             (self._parsed[word],) = parse_overrides([word], self._loader)
         return self._parsed[word]
 
-    def is_group(self, override: Override) -> bool:
-        """Whether the override chooses a file of a group, and sets no value."""
-        return self._chooses(override)
-
     def _chooses(self, override: Override) -> bool:
         return override.key_or_group in self._groups
 

@@ -30,7 +30,6 @@ _NUMBER = re.compile(
 )
 _OPERATOR = re.compile(r"(<=|>=|<|>)")
 _NAME = re.compile(r"\|?[A-Za-z]\w*(?:\[[\w +\-]*\])*(?:\.(?:length|size\(\)))?(?:_\w+)?\|?|len\([A-Za-z]\w*\)")
-_EXPRESSION = re.compile(r"[\w\s.\[\]*+\-/^()|,]+")
 _EQUALITY = re.compile(
     r"^([A-Za-z][\w.\[\]]*)\s*==\s*([A-Za-z][\w.\[\]]*(?:\s*[+-]\s*\d+)?|\d+)(?:\s*==\s*([A-Za-z][\w.\[\]]*|\d+))?$"
 )

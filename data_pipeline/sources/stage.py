@@ -17,7 +17,6 @@ from data_pipeline.sources.settings import SourceConfig
 from data_pipeline.stages import OutsideFile, Stage, StageRun
 
 BATCH = 4096
-SAME_WHEREVER = {"files": (), "hub_files": ()}  # where files lie is no part of what they hold
 
 
 @dataclass(frozen=True)

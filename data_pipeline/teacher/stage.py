@@ -61,6 +61,9 @@ def _ledger_files(config: TeacherConfig, where: Path) -> list[OutsideFile]:
     if config.kind != "replay":
         return []
     ledger = Ledger(where / Path(config.ledger).expanduser())
+    described = ledger.described()
+    if config.settings in described or len(described) == 1:
+        name_of(config, described[config.settings or next(iter(described))])  # a wrong name shows before any stage
     paths = [ledger.folder / ABOUT]
     for shard in range(ledger.shards):
         paths += [ledger.path(shard), ledger.packed(shard)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acereason.problems import read_problems, write_jsonl
+from data_pipeline.folders import alone
 from data_pipeline.teacher.standin import main as stand_in
 from tests import shared_data
 from tests.data_pipeline.code.test_code_command import rows as programs
@@ -76,6 +77,33 @@ def test_sets_are_joined_without_what_another_one_holds_out(tmp_path: Path) -> N
     assert command.run("data", "join", "a", "b", "out=both", cwd=tmp_path) == said
     assert (tmp_path / "both" / "dataset" / "problems.jsonl").stat().st_ino == made, "what is there is kept"
     for words, why in ((["a", "out=x"], "two or more"), (["a", "nowhere", "out=x"], "no such file"),
-                       (["a", "b"], "out="), (["a", "b", "out=a"], "choose another")):  # fmt: skip
+                       (["a", "b"], "out="), (["a", "b", "out=a"], "choose another"),
+                       (["a", "b", "out=a/dataset"], "lies in"),
+                       (["a", "b", "foo=bar", "out=x"], "foo=bar")):  # fmt: skip
         failed = command.run("data", "join", *words, cwd=tmp_path, expect=2)
         assert why in failed and "Traceback" not in failed
+
+
+def test_a_join_is_whole_or_not_there(tmp_path: Path) -> None:
+    """Bad rows are named; a set that a kill left half replaced is put back; another command is refused."""
+    row = {"id": "x", "domain": "math", "prompt": "What is x?", "source": "s", "answer": "1"}
+    for name in "ab":
+        write_jsonl(tmp_path / name / "dataset" / "problems.jsonl", [{**row, "id": name, "prompt": f"What is {name}?"}])
+        write_jsonl(tmp_path / name / "dataset" / "heldout.jsonl", [])
+    bad = tmp_path / "b" / "dataset" / "problems.jsonl"
+    sound = bad.read_text()
+    for metadata in ('{"m": NaN}', '{"m": 1e999}', '{"m": "\\ud800"}'):
+        bad.write_text(sound + json.dumps({**row, "metadata": {}}).replace("{}", metadata) + "\n")
+        said = command.run("data", "join", "a", "b", "out=both", cwd=tmp_path, expect=2)
+        assert "problems.jsonl:2" in said and "Traceback" not in said
+        assert not (tmp_path / "both" / "dataset").exists()
+    bad.write_text(sound)
+    command.run("data", "join", "a", "b", "out=both", cwd=tmp_path)
+    target = tmp_path / "both" / "dataset"
+    before = target.stat().st_ino
+    target.rename(target.with_name(".dataset.old"))
+    command.run("data", "join", "a", "b", "out=both", cwd=tmp_path)
+    assert target.stat().st_ino == before
+    with alone(tmp_path / "both"):
+        said = command.run("data", "join", "a", "b", "out=both", cwd=tmp_path, expect=2)
+    assert "another command is writing there" in said

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from acereason.errors import ConfigError
 from acereason.problems import write_jsonl
 from data_pipeline.command import run_command
 from data_pipeline.report.marking import marked
+from data_pipeline.tables import lineage_of
 from tests.data_pipeline.framework import made
 from tests.data_pipeline.framework.croissants import check_records
 
@@ -59,6 +61,22 @@ def test_croissant_describes_the_files(out: Path) -> None:
     named = {field["name"] for field in records["field"]}
     assert {"id", "prompt", "answer", "metadata", "split"} <= named
     assert not named & {"tests", "starter_code", "release_date"}, "no math problem has any of these"
+
+
+def test_a_table_says_of_its_own_making_what_the_manifest_says(out: Path) -> None:
+    said = lineage_of(out / "dataset" / "problems.parquet")
+    (manifest,) = (json.loads(path.read_text()) for path in out.glob("*_problems/manifest.json"))
+    assert said == {name: manifest[name] for name in ("stage", "key", "code", "settings", "seed", "parents")} | {
+        "file": "table.parquet"
+    }
+
+
+def test_a_joined_set_is_not_replaced(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in.jsonl", made.rows(4))
+    (tmp_path / "out" / "dataset").mkdir(parents=True)
+    (tmp_path / "out" / "dataset" / "manifest.json").write_text('{"stage": "join"}')
+    with pytest.raises(ConfigError, match="made by acereason data join"):
+        run_command("math", made.words(), tmp_path)
 
 
 def test_the_card_says_counts_and_sources(out: Path) -> None:

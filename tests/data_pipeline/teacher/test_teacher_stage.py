@@ -139,6 +139,7 @@ def test_a_stand_in_never_speaks_in_the_name_of_a_model(tmp_path: Path) -> None:
     replay = teacher(tmp_path, kind="replay", endpoint=None, attempts=8, prompt="r1", ledger=str(tmp_path / "l"))
     with pytest.raises(InputError, match=r"teacher\.name=t: .* stand-in"):
         made(tmp_path / "out", table, replay)
+    assert not (tmp_path / "out" / "01_source").exists(), "it shows before any stage runs"
 
 
 def test_the_stand_in_depends_on_rows_and_seed_alone(tmp_path: Path) -> None:
