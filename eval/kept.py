@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def keep_earlier(path: Path, result: Mapping[str, Any]) -> None:
     """Copies the file at `path` to NAME.<hash of its settings>.json and says so, where `result` does not cover it.
 
     Covered is a result of the same settings and answer rule, of which `result` has every problem with at least as many
-    samples.
+    judged samples, and a judged greedy response wherever there is one. What has no verdict (`infra_error`) is no loss.
     """
     if not path.is_file():
         return
@@ -60,17 +60,24 @@ def _result(content: bytes) -> dict[str, Any] | None:
     """A result; None for anything else, which is kept all the more."""
     try:
         raw = json.loads(content)
-        shaped = (
-            isinstance(raw["settings"], dict) and all(_counts(raw).values()) and isinstance(raw["answer_rule"], str)
-        )
+        _judged(raw)
+        sampled = all(len(problem["samples"]) for problem in raw["problems"])
+        shaped = isinstance(raw["settings"], dict) and sampled and isinstance(raw["answer_rule"], str)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return raw if shaped else None
 
 
-def _counts(result: Mapping[str, Any]) -> dict[str, int]:
-    """Samples that came, by problem."""
-    return {problem["id"]: len(problem["samples"]) for problem in result["problems"]}
+def _judged(result: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """(samples, greedy responses) with a verdict, by problem."""
+    return {
+        problem["id"]: (_verdicts(problem["samples"]), _verdicts([one] if (one := problem.get("greedy")) else []))
+        for problem in result["problems"]
+    }
+
+
+def _verdicts(rows: Sequence[Mapping[str, Any]]) -> int:
+    return sum(row["reward"] is not None for row in rows)
 
 
 def _settings_hash(result: Mapping[str, Any]) -> str:
@@ -79,10 +86,14 @@ def _settings_hash(result: Mapping[str, Any]) -> str:
 
 
 def _covers(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    same = all(new[key] == old.get(key) for key in ("model", "protocol", "benchmark", "answer_rule"))
-    here = _counts(new)
-    more = all(here.get(name, 0) >= count for name, count in _counts(old).items())
-    return same and more and _settings_hash(new) == _settings_hash(old)
+    same = all(new.get(key) == old.get(key) for key in ("model", "protocol", "benchmark", "answer_rule"))
+    if not same or _settings_hash(new) != _settings_hash(old):
+        return False
+    here = _judged(new)
+    return all(
+        here.get(name, (0, 0))[0] >= samples and here.get(name, (0, 0))[1] >= greedy
+        for name, (samples, greedy) in _judged(old).items()
+    )
 
 
 def _described(result: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results_made import result
+from results_made import result, sample
 
 from acereason import cli
 from eval.kept import is_kept
@@ -70,6 +70,37 @@ def test_calls_that_alternate_leave_one_file_of_each(tmp_path: Path) -> None:
     kept = [tmp_path / name for name in names(tmp_path) if name != "aime24.json"]
     assert sorted(read(file)[:3] for file in kept) == [(2, 4, ONE), (6, 2, ONE), (6, 2, OTHER)]
     assert read(path)[:3] == (6, 2, OTHER)
+
+
+def test_what_has_no_verdict_replaces_nothing_and_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "aime24.json"
+    failed = made(2, 3)
+    failed["problems"][1]["samples"][1] = sample("infra_error")
+    write_result(path, failed)
+    write_result(path, made(2, 3))
+    assert names(tmp_path) == ["aime24.json"]  # the failure was no part of it
+    whole = path.read_bytes()
+    write_result(path, failed)
+    assert names(tmp_path) == [f"aime24.{ONE}.json", "aime24.json"]
+    assert (tmp_path / f"aime24.{ONE}.json").read_bytes() == whole
+    more = made(2, 4)  # as many verdicts as before, and one failure beside them
+    more["problems"][0]["samples"][3] = sample("infra_error")
+    write_result(path, more)
+    assert json.loads(path.read_text()) == more and len(names(tmp_path)) == 2
+
+
+def test_a_greedy_response_is_not_lost(tmp_path: Path) -> None:
+    path, kept = tmp_path / "aime24.json", tmp_path / f"aime24.{ONE}.json"
+    greedy, failed = made(2, 2), made(2, 2)
+    greedy["problems"][0]["greedy"] = sample("correct")
+    failed["problems"][0]["greedy"] = sample("infra_error")
+    write_result(path, failed)
+    write_result(path, made(2, 2))
+    write_result(path, greedy)
+    assert names(tmp_path) == ["aime24.json"]
+    for later in (failed, made(2, 2)):
+        write_result(path, later)
+        assert names(tmp_path) == [kept.name, "aime24.json"] and json.loads(kept.read_text()) == greedy
 
 
 def test_what_is_no_result_is_kept_too(tmp_path: Path) -> None:
