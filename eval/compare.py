@@ -17,9 +17,10 @@ from eval.markdown import points, signed
 from eval.result_file import ResultFile, plain, read_result
 
 MOST_IDS = 40  # ids named in text; JSON has all
-# What a result's settings say of the model itself. `hash` stands for all settings together, `source` is the files that
-# were imported, `urls` where the model was served. Of the shape the arithmetic alone is a condition.
-_THE_MODEL = ("weights", "model_path", "hash", "source", "urls")
+# What a result's settings say of the model itself. `hash` stands for all settings together, `source` and
+# `source_sha256` are the files that were imported, `urls` where the model was served. Of the shape the arithmetic alone
+# is a condition.
+_THE_MODEL = ("weights", "model_path", "hash", "source", "source_sha256", "urls")
 NOT_CORRECTED = "The p-values are not corrected for the number of topics."
 
 

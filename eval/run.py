@@ -26,7 +26,7 @@ from eval.generate import from_engines
 from eval.mirror import mirror
 from eval.of_run import from_run
 from eval.protocol import ANSWER_RULES, Key
-from eval.run_result import print_table, result_of, write_result
+from eval.run_result import print_table, result_of, stated_coverage, write_result
 from eval.samples import SAMPLES, Sample, SampleFile
 from eval.score import Response, check_health, score
 from eval.task import Task, needs_tokenizer, placed, prepare, violations
@@ -161,16 +161,9 @@ def _result(task: Task, file: SampleFile, verifiers: VerifierPool) -> dict[str, 
         "k": task.k,
         "settings": settings | ({"urls": sorted(urls)} if urls else {}),
         "answer_rule": task.config.protocol.answer_rule,
-        "coverage": _coverage(task),
+        "coverage": stated_coverage(task.config.benchmark, len(task.benchmark.problems), len(task.benchmark.problems)),
     }
     return result_of(head, task.benchmark.problems, responses, tokens, scored, greedy, failed)
-
-
-def _coverage(task: Task) -> dict[str, int | None]:
-    """How many of the benchmark's problems were evaluated; `of` is null where a limit hides how many there are."""
-    asked, count = task.config.benchmark, len(task.benchmark.problems)
-    of = asked.problems if asked.problems is not None or asked.limit is not None else count
-    return {"problems": count, "of": of, "limit": asked.limit}
 
 
 def _model_path(model: ModelConfig) -> str | None:

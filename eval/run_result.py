@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from acereason.config.eval_schema import BenchmarkConfig
 from acereason.evaluation.statistics import avg_at_k
 from acereason.problems import Problem
 from acereason.tracking.files import write_json
@@ -75,6 +76,12 @@ def result_of(
         },
         "problems": rows,
     }
+
+
+def stated_coverage(asked: BenchmarkConfig, evaluated: int, loaded: int) -> dict[str, int | None]:
+    """How many of the benchmark's problems were evaluated; `of` is null where a limit hides how many there are."""
+    of = asked.problems if asked.problems is not None or asked.limit is not None else loaded
+    return {"problems": evaluated, "of": of, "limit": asked.limit}
 
 
 _NO_RESPONSE = {"verdict": "infra_error", "reward": None, "tokens": None, "truncated": False, "answer": None}

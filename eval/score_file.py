@@ -20,15 +20,19 @@ from eval.imports import read_given
 from eval.matching import known_of, problem_of
 from eval.programs import CONTINUES, PROGRAM
 from eval.protocol import ANSWER_RULES
-from eval.run_result import print_table, result_of, write_result
+from eval.run_result import print_table, result_of, stated_coverage, write_result
 from eval.score import Response, check_health, score
 
 
 @dataclass(frozen=True)
 class Read:
-    """The responses to each problem that has any, in the order of the files, and the tokens of each by its key."""
+    """The responses to each problem that has any, in the order of the files, and the tokens of each by its key.
+
+    digests: the SHA-256 of each file.
+    """
 
     formats: tuple[str, ...]
+    digests: tuple[str, ...]
     responses: dict[str, list[Response]]
     tokens: dict[str, int | None]
 
@@ -66,8 +70,14 @@ def score_files(
         "protocol": "imported",
         "benchmark": benchmark.name,
         "k": counts.pop() if len(counts) == 1 else None,
-        "settings": {"source": names, "format": list(read.formats), "content_hash": benchmark.content_hash},
+        "settings": {
+            "source": names,
+            "source_sha256": list(read.digests),
+            "format": list(read.formats),
+            "content_hash": benchmark.content_hash,
+        },
         "answer_rule": config.protocol.answer_rule,
+        "coverage": stated_coverage(config.benchmark, len(read.responses), len(benchmark.problems)),
     }
     problems = [problem for problem in benchmark.problems if problem.id in read.responses]
     result = result_of(head, problems, read.responses, read.tokens, scored)
@@ -85,9 +95,9 @@ def score_files(
 
 def read_responses(sources: Sequence[Path], benchmark: Benchmark, by_position: bool) -> Read:
     """All responses of the files. Raises `RowError`, `InputError`, also where a file is given twice."""
-    _check_once(sources)
+    digests = _digests(sources)
     known = known_of(benchmark, by_position)
-    read = Read(tuple(), {}, {})
+    read = Read(tuple(), digests, {}, {})
     formats: dict[str, None] = {}
     for source in sources:
         kind, rows = read_given(source)
@@ -103,8 +113,8 @@ def read_responses(sources: Sequence[Path], benchmark: Benchmark, by_position: b
     return replace(read, formats=tuple(formats))
 
 
-def _check_once(sources: Sequence[Path]) -> None:
-    """Raises `InputError` where two files are the same, or hold the same bytes: its responses would count twice."""
+def _digests(sources: Sequence[Path]) -> tuple[str, ...]:
+    """The SHA-256 of each file. Raises `InputError` for one that is given twice, by its path or by its bytes."""
     first: dict[str, Path] = {}
     for source in sources:
         try:
@@ -116,3 +126,4 @@ def _check_once(sources: Sequence[Path]) -> None:
             same = "is given twice" if first[digest].samefile(source) else f"holds the same bytes as {first[digest]}"
             raise InputError(f"eval score: {source} {same}, so its responses would count twice; give it once")
         first[digest] = source
+    return tuple(first)

@@ -56,7 +56,15 @@ def test_what_else_differs_is_said() -> None:
 def test_what_the_model_is_made_of_is_no_condition() -> None:
     shape = {"num_layers": 2, "dtype": "float32"}
     one = {"weights": "w1", "model_path": "a/b", "hash": "h1", "model": shape, "temperature": 0.6, "source": ["x"]}
-    two = {**one, "weights": "w2", "model_path": None, "hash": "h2", "model": {**shape, "num_layers": 4}}
+    one["source_sha256"] = ["1"]
+    two = {
+        **one,
+        "weights": "w2",
+        "model_path": None,
+        "hash": "h2",
+        "source_sha256": ["2"],
+        "model": {**shape, "num_layers": 4},
+    }
     a, b = (parse_result(result(SOLVED_A, settings=settings), "x") for settings in (one, two))
     assert compare(a, b).conditions == ()
     other = parse_result(result(SOLVED_A, settings={**two, "model": {**shape, "dtype": "bfloat16"}}), "x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from eval import remarks
 from eval.benchmarks import Benchmark
 from eval.imports import read_given
 from eval.programs import CONTINUES, PROGRAM
+from eval.result_file import Coverage, read_result
 from eval.score import Scored
 from eval.score_file import read_responses
 
@@ -104,6 +106,30 @@ def test_a_file_is_counted_once(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=f"{other.name} .*{said}.*give it once"):
             read_responses([first, other], MBPP, False)
+
+
+def test_files_of_one_name_are_two_evaluations_and_coverage_is_stated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": f"p{n}", "domain": "math", "prompt": f"{n}?", "answer": "1", "source": "here"} for n in range(3)]
+    words = ["benchmark=heldout", f"benchmark.path={written(tmp_path / 'problems.jsonl', *rows)}"]
+    out = tmp_path / "o.json"
+    for answer in (1, 2, 2):
+        (tmp_path / str(answer)).mkdir(exist_ok=True)
+        given = written(tmp_path / str(answer) / "s.jsonl", {"task_id": "p1", "output": f"</think>\\boxed{{{answer}}}"})
+        assert cli.main(["eval", "score", str(given), *words, "verifier.workers=1", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("kept: ") == 1 and said.count("1 of 3") >= 3
+    (kept,) = tmp_path.glob("o.*.json")
+    first, second = (json.loads(path.read_text()) for path in (kept, out))
+    assert (first["summary"]["avg_at_k"], second["summary"]["avg_at_k"]) == (1.0, 0.0)
+    content = (tmp_path / "1" / "s.jsonl").read_bytes()
+    assert first["settings"]["source_sha256"] == [hashlib.sha256(content).hexdigest()]
+    assert first["settings"]["source"] == second["settings"]["source"] == ["s.jsonl"]
+    assert read_result(out).coverage == Coverage(1, 3)
+    limited = ["benchmark.limit=2", "verifier.workers=1", "--out", str(tmp_path / "limited.json")]
+    assert cli.main(["eval", "score", str(tmp_path / "1" / "s.jsonl"), *words, *limited]) == 0
+    assert read_result(tmp_path / "limited.json").coverage == Coverage(1, None, 2)
 
 
 def test_many_responses_without_an_answer_are_said_with_the_rule_that_finds_one() -> None:
