@@ -1,7 +1,7 @@
 """Responses that other programmes wrote, read from the files that they leave behind. The format is told by its fields.
 
 - `toolkit`: JSONL, `{"task_id", "output"}`, the papers' released toolkit; also `id`, `response`, lists of responses.
-- `human_eval`: JSONL, `{"task_id", "completion"}` of human-eval, or with `solution` instead, of EvalPlus.
+- `human_eval`: JSONL, `{"task_id", "completion"}` of human-eval, or with `solution`, of EvalPlus.
 - `lm_eval`: `samples_TASK_DATE.jsonl` of lm-eval 0.4, written with `--log_samples`: `doc`, `resps`, `arguments`. What
   the model said is `resps`; `filtered_resps` is what a filter left of it. A document stands once for each filter.
 - `lighteval`: the Parquet of `--save-details`: columns `doc` and `model_response` (0.10 to 0.13), or `example`,
@@ -22,7 +22,7 @@ from eval.rows import PARQUET, rows_of
 FORMATS = ("toolkit", "human_eval", "lm_eval", "lighteval")
 IDS = ("task_id", "question_id", "problem_id", "problem id", "unique_id", "id")
 OUTPUTS = ("output", "response")
-SAMPLES = {"completion": CONTINUES, "solution": PROGRAM}  # beside a task_id: human-eval's and EvalPlus' fields
+SAMPLES = {"solution": PROGRAM, "completion": CONTINUES}  # beside a task_id: EvalPlus' field, and human-eval's
 STATEMENTS = ("problem", "question", "prompt", "question_content", "query")
 
 
@@ -65,16 +65,20 @@ def read_given(path: Path) -> tuple[str, list[Given]]:
 
 def _toolkit(path: Path, line: int, row: Mapping[str, Any]) -> Given:
     field = _sample_field(row) or next((key for key in OUTPUTS if key in row), None)
-    texts = _texts(path, line, row, field, OUTPUTS[0])
+    texts = _texts(path, line, row, field, field or OUTPUTS[0])
     form = SAMPLES.get(field or "", CONTINUES)
     return Given(line, _name(path, line, row), _statements(row), (), texts, (None,) * len(texts), form=form)
 
 
 def _sample_field(row: Mapping[str, Any]) -> str | None:
-    """The field with human-eval's or EvalPlus' sample. Alone, `solution` is a reference in many a file of problems."""
+    """The field with EvalPlus' or human-eval's sample; of both the first that is not null.
+
+    Without a `task_id`, `solution` is a reference in many a file of problems.
+    """
     if "task_id" not in row or any(key in row for key in OUTPUTS):
         return None
-    return next((key for key in SAMPLES if key in row), None)
+    there = [key for key in SAMPLES if key in row]
+    return next((key for key in there if row[key] is not None), there[0] if there else None)
 
 
 def _lm_eval(path: Path, line: int, row: Mapping[str, Any]) -> Given:
@@ -161,7 +165,7 @@ def _statements(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _texts(path: Path, line: int, row: Mapping[str, Any], key: str | None, said: str) -> tuple[str, ...]:
     if key is None or row.get(key) is None:
-        raise RowError(path, line, said, "is missing; it holds the response")
+        raise RowError(path, line, said, f"is {'null' if key in row else 'missing'}; it holds the response")
     value = row[key]
     texts = value if isinstance(value, list) else [value]
     if not texts or not all(isinstance(text, str) for text in texts):

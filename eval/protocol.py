@@ -156,7 +156,7 @@ def answer_in(rule: str, problem: Problem, text: str, truncated: bool, form: str
     `after_thinking`: as in training, after the last `</think>` of a response that ended. `last_box`: as in the
     released toolkit, the last box anywhere, also in a response that was cut; without a box the last bold, displayed or
     `is \\(...\\)` expression; of code, the last fenced program anywhere. form: what a code response is that has no
-    fence (`eval.programs`).
+    fence, or is Python as a whole (`eval.programs`).
     """
     if rule == "after_thinking" and truncated:
         return None

@@ -85,6 +85,12 @@ def test_samples_of_human_eval_and_of_evalplus(tmp_path: Path) -> None:
     rows = [{"task_id": "HumanEval/0", "completion": " return 1"}, {"task_id": "HumanEval/0", "solution": "x = 1"}]
     kind, given = read_given(written(tmp_path / "a.jsonl", *rows))
     assert kind == "human_eval" and [row.form for row in given] == [CONTINUES, PROGRAM]
+    both = [{"task_id": "a", "completion": "x", "solution": said} for said in ("y", None)]
+    kind, given = read_given(written(tmp_path / "both.jsonl", *both))
+    assert [(row.texts, row.form) for row in given] == [(("y",), PROGRAM), (("x",), CONTINUES)]
+    for field in ("completion", "solution", "output", "response"):
+        with pytest.raises(RowError, match=f"null.jsonl:1: field '{field}': is null; it holds the response"):
+            read_given(written(tmp_path / "null.jsonl", {"task_id": "a", field: None}))
     kind, given = read_given(
         written(tmp_path / "b.jsonl", {"task_id": "a", "output": "x", "solution": "the reference"})
     )

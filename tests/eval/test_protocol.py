@@ -124,6 +124,17 @@ def test_training_looks_for_programs_behind_the_thinking_and_the_other_rule_anyw
         ("```c\nint x;\n```\nbut\n```\nx = 1\n```", "fenced", "x = 1\n"),
         ("```\nx = 2\n```\n```python\nx = 1\n```\n```\nprinted\n```", "program", "x = 1\n"),
         ("```python\nx = 1\n", "continues", None),  # never closed: cut
+        ("so:\r\n```\r\nx = 1\r\n```\r\n", "fenced", "x = 1\r\n"),
+        ("so:\r\n``` \r\nx = 1\r\n\t```", "program", "x = 1\r\n"),
+        ('"""\n```python\ny\n```\n"""\nx = "\\d"\n', "program", '"""\n```python\ny\n```\n"""\nx = "\\d"\n'),
+        ('"""\n```python\ny\n```\n"""\nx = 1\n', "fenced", "y\n"),  # a response, in which a fence is the program
+        ("    return 1  # as ``` has it\n", "continues", "def f():\n    return 1  # as ``` has it\n"),
+        ("    return 1  # as ``` has it\n", "fenced", None),
+        ("```python\nx = 1\n```\n", "program", "x = 1\n"),
+        ("-" * 99_999 + "\n```\nx = 1\n```", "program", "x = 1\n"),
+        ("x" + "+1" * 50_000 + "  # ```\n```\nx = 1\n```", "program", "x = 1\n"),
+        ("x = 1 # ``` \0\n```\nx = 1\n```", "program", "x = 1\n"),
+        ("x = '\ud800'\n```\nx = 1\n```", "program", "x = 1\n"),
         (" ", "program", None),
     ],
 )
