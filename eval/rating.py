@@ -151,7 +151,7 @@ def read_contests(path: Path) -> tuple[list[Contest], list[float]]:
     if not isinstance(population, list):
         raise InputError(f"{path}: population: expected a list of ratings")
     for number, value in enumerate(population):
-        if not _is_number(value):
+        if not is_number(value):
             raise InputError(f"{path}: population[{number}]: expected a list of ratings, got {_said(value)}")
     return contests, [float(value) for value in population]
 
@@ -160,18 +160,19 @@ def _contest(entry: Any, place: str) -> Contest:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), (str, int)):
         raise InputError(f"{place}: expected an object with id, problems and field")
     points, field = entry.get("problems"), entry.get("field")
-    if not isinstance(points, dict) or not points or not all(_is_number(v) and v > 0 for v in points.values()):
+    if not isinstance(points, dict) or not points or not all(is_number(v) and v > 0 for v in points.values()):
         raise InputError(f"{place}.problems: expected the points of each problem by its id, above 0")
     if not isinstance(field, list) or not field:
         raise InputError(f"{place}.field: expected [rating, points] of at least one contestant")
     for number, row in enumerate(field):
-        if not isinstance(row, list) or len(row) != 2 or not all(map(_is_number, row)):
+        if not isinstance(row, list) or len(row) != 2 or not all(map(is_number, row)):
             raise InputError(f"{place}.field[{number}]: expected [rating, points], two numbers, got {_said(row)}")
     listed = np.asarray(field, dtype=float)
     return Contest(str(entry["id"]), {k: float(v) for k, v in points.items()}, listed[:, 0], listed[:, 1])
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value out of JSON is a number that a float holds, which NaN and the infinities are not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acereason.errors import InputError
+from eval.rating import is_number
 
 _FIELDS = {"model", "rating", "standard_error", "percentile", "placings"}
 
@@ -41,6 +42,7 @@ def parse_rating(raw: Mapping[str, Any], where: str) -> Rated:
 def _figure(value: Any, place: str) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError(f"{place}: expected a number or null, got {str(value)[:40]!r}")
+    if not is_number(value):
+        said = f"expected a finite number or null, got {str(value)[:40]!r}"
+        raise InputError(f"{place}: {said}; write the file again with acereason eval rating")
     return float(value)

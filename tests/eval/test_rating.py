@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from acereason import cli
 from acereason.errors import InputError
 from acereason.evaluation.statistics import Sample
 from eval.rating import Contest, beat_chance, most_likely, placing, rate, read_contests
+from eval.report_files import found_ratings
 
 
 def contest(name: str, ratings: list[float], scores: list[float], **points: float) -> Contest:
@@ -128,6 +130,19 @@ def test_malformed_contests(change: dict[str, object], said: str, tmp_path: Path
     with pytest.raises(InputError) as error:
         read_contests(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["rating", "standard_error", "percentile"])
+@pytest.mark.parametrize("value", [10**399, -(10**400), math.inf, math.nan, True, "1500"])
+def test_a_written_rating_that_is_no_finite_number_is_refused(field: str, value: Any, tmp_path: Path) -> None:
+    found, contests = made_files(tmp_path)
+    path = tmp_path / "rating.json"
+    assert cli.main(["eval", "rating", str(found), str(contests), "--out", str(path)]) == 0
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(InputError) as error:
+        found_ratings([path])
+    said = f"{path}: {field}: expected a finite number or null, got '{str(value)[:40]}'"
+    assert str(error.value) == f"{said}; write the file again with acereason eval rating"
 
 
 def test_results_of_other_problems_are_refused() -> None:
