@@ -26,6 +26,7 @@ from acereason.tracking.files import write_bytes
 _FIELDS = ("model", "protocol", "benchmark", "k", "settings", "answer_rule", "problems")
 _PROBLEM = ("id", "topic", "samples")
 _COVERAGE = ("problems", "of", "limit")
+MOST_TOKENS = 10**9  # of one response, far above any model's context
 _SAMPLE = ("verdict", "reward", "tokens", "truncated", "answer")
 
 
@@ -153,6 +154,9 @@ def _sample(row: Any, place: str) -> tuple[Sample, str]:
     tokens = None if row["tokens"] is None else _typed(row["tokens"], int, f"{place}.tokens")
     if tokens is not None and tokens < 0:
         raise InputError(f"{place}.tokens: expected 0 or more, got {tokens}")
+    if tokens is not None and tokens > MOST_TOKENS:
+        said = f"expected at most {MOST_TOKENS:,}, got {str(tokens)[:40]}; put the count of its tokens there, or null"
+        raise InputError(f"{place}.tokens: {said}")
     answer = row["answer"]
     if answer is not None:
         _typed(answer, str, f"{place}.answer")

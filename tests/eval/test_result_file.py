@@ -49,6 +49,11 @@ def test_a_summary_is_not_believed_and_k_may_vary() -> None:
         (["problems", 0, "samples", 1, "reward"], 1.0, r"samples\[1\].reward: 'wrong' stands for 0.0, got 1.0"),
         (["problems", 0, "samples", 1, "reward"], False, "got False"),
         (["problems", 0, "samples", 1, "tokens"], -1, "expected 0 or more"),
+        (
+            ["problems", 0, "samples", 1, "tokens"],
+            10**30,
+            r"samples\[1\].tokens: expected at most 1,000,000,000, got 10+;",
+        ),
         (["problems", 0, "samples", 1, "truncated"], 0, "truncated: expected bool"),
         (["problems", 0, "samples", 1, "answer"], 7, "answer: expected str"),
         (["problems", 0, "samples", 1, "text"], "x", "not known: text"),
