@@ -150,6 +150,8 @@ class Examiner:
                     break
                 active[name] = _Active(course)
                 self._advance(name, active, ready, None)
+                while ready:  # of a course whose every answer is known: it is told at once
+                    yield ready.popleft()
             while ready:
                 yield ready.popleft()
             if not active:
