@@ -70,6 +70,10 @@ _SAID_BY_LIMITS = {
 }  # fmt: skip
 
 
+# What no limit says, because it is no range.
+_PROMISED = {r"!= 0|\bnon-?zero\b|not (?:be )?(?:equal to )?(?:0|zero)\b": "no zero"}
+
+
 def invariants_of(
     kinds: Sequence[str], examples: Sequence[Input], statement: str = "", limited: Collection[int] = ()
 ) -> list[Invariant]:
@@ -78,13 +82,14 @@ def invariants_of(
     `limited`: the arguments for which the statement gives limits.
     """
     few = len(examples) < _ENOUGH_EXAMPLES
+    promised = {name for words, name in _PROMISED.items() if re.search(words, statement, re.I)}
     silent = {name for words, names in _SPOKEN_OF.items() if not re.search(words, statement, re.I) for name in names}
     return [
         one
         for one in _catalogue(kinds)
         if examples
         and not (few and one.name in silent)
-        and not (few and one.name in _SAID_BY_LIMITS and set(one.arguments) <= set(limited))
+        and not (few and one.name in _SAID_BY_LIMITS - promised and set(one.arguments) <= set(limited))
         and all(_holds(one, example) for example in examples)
     ]
 

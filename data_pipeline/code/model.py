@@ -78,6 +78,7 @@ class InputModel:
                 and self._keeps_bounds(given)
                 and self._keeps_equalities(given)
                 and self._keeps_alphabets(given)
+                and self._keeps_choices(given)
                 and all(invariant.holds(given) for invariant in self.invariants)
             )
         except (TypeError, ValueError, IndexError, RecursionError, OverflowError):
@@ -106,6 +107,23 @@ class InputModel:
             for index, alphabet in self.alphabets.items()
             for text in texts_in(given[index])
         )
+
+    def _keeps_choices(self, given: Input) -> bool:
+        """What is said to be one of a few values is one that some example has."""
+        return all(
+            set(scalars_in(given[index])) <= {item for example in self.examples for item in scalars_in(example[index])}
+            for index in self.chosen
+            if not self.kinds[index].endswith("str") and "str]" not in self.kinds[index]
+        )
+
+
+def scalars_in(value: Any) -> Iterator[Any]:
+    """All that is no list in a value."""
+    if isinstance(value, list):
+        for item in value:
+            yield from scalars_in(item)
+    else:
+        yield value
 
 
 def texts_in(value: Any) -> Iterator[str]:

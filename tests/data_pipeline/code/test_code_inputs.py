@@ -283,3 +283,16 @@ def test_a_text_is_repeated_as_often_as_is_allowed() -> None:
         )
         made = inputs_for(statement, None, Tests("stdin", cases), 30, 400, 1).made
         assert made and {int(text.splitlines()[0]) for text in made} == {2, 3}
+
+
+def test_a_promise_that_is_no_range_binds_changed_examples_too() -> None:
+    """`!= 0` beside limits, and one of a few values: neither is broken by a random nor by a changed input."""
+    for line, cases, allowed in (
+        ("-3 <= a[i] <= 3\n\na[i] != 0", [[1, -2], [3, 2, -1]], {-3, -2, -1, 1, 2, 3}),
+        ("a[i] is either 5, 10, or 20.", [[5, 10, 20], [5, 5, 10]], {5, 10, 20}),
+    ):
+        statement = f"Say what becomes of a.\n\nConstraints:\n\n1 <= a.length <= 30\n\n{line}\n"
+        tests = Tests("function", cases=tuple(TestCase([case], 0) for case in cases), entry_point="f")
+        found = inputs_for(statement, "def f(a: List[int]) -> int:", tests, 60, 4000, 3)
+        assert len(found.made) > 15, found.why_not
+        assert {number for (numbers,) in found.made for number in numbers} <= allowed
