@@ -73,6 +73,8 @@ def test_a_killed_launcher_failing_cells_and_what_is_missing(place: Path, capsys
     process = launcher(place)
     wait_for(lambda: is_sweep(place / "grid") and states(place).get("2 7") == "running", "the second held cell")
     wait_for(lambda: states(place)["2 5"] == "completed", "the cell before them")
+    saved = (place / "grid" / "cells").glob
+    wait_for(lambda: len(list(saved("*/checkpoints/sft/step_000001"))) == 5, "the checkpoints of both held cells")
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     wait_for(lambda: not processes_naming(str(place / "grid" / "cells")), "the cells to die with their launcher")
