@@ -122,7 +122,7 @@ def test_an_interrupted_command_leaves_nothing_behind(tmp_path: Path, number: si
         command.wait_for(lambda: len(programs_below(process.pid)) >= 2, process, "two running programs", 60)
         below = processes_below(process.pid)
         os.kill(process.pid, number)
-        assert process.wait(30) == (130 if number == signal.SIGINT else -number)
+        assert process.wait(60) == (130 if number == signal.SIGINT else -number)
     finally:
         process.kill()
     assert not wait_until_gone(below)

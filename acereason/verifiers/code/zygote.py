@@ -64,7 +64,8 @@ def main(arguments: dict[str, Any]) -> None:
     if first:
         channel.close()
         os.waitpid(first, 0)
-        os._exit(0)
+        # A worker that dies closes the channel before its death is told, so the directory goes here, too.
+        os._exit(_tidy_up(launcher, arguments["workdir"]) if level < 2 else 0)
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(
