@@ -72,7 +72,7 @@ def figure(text: Text) -> str:
         return "drawing"
     if not has_any(text.low, _FIGURE_STEMS):
         return ""
-    prose = _NOT_FIGURES.sub(" ", text.prose) if "figures" in text.low else text.prose
+    prose = _NOT_FIGURES.sub(" ", text.prose) if "figure" in text.low else text.prose
     return "missing" if _FIGURE.search(prose) and not _DATA.search(text.statement) else ""
 
 

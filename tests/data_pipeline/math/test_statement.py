@@ -152,6 +152,7 @@ def test_language(prompt: str, language: str) -> None:
         ("Let $a$ be the number of holes in the graph, drawn on graph paper with 1 cm squares.", ""),
         ("She needs 2 pencils to sign the pictures. On the pictures there are 9 names. How many in all?", ""),
         ("Round 3.14159 to three significant figures.", ""),
+        ("Using the two figure, three figure and four figure numbers, make 9999. How many do you need?", ""),
         ("How many squares are there on a $4 \\times 4$ grid?", ""),
         ("The graph of $y = x^2$ is shifted up by 3. Find its least value.", ""),
     ],
