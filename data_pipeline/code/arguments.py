@@ -16,6 +16,7 @@ from typing import Any
 
 from data_pipeline.code.changes import LETTERS, changed, ordered
 from data_pipeline.code.extremes import ANY, EQUAL, NEAR, Extreme, extremes
+from data_pipeline.code.invariants import scalars_in
 from data_pipeline.code.model import Input, InputModel, Place, texts_in
 
 # So many refused by the guard in a row end a kind of input: what is refused costs time in proportion to its size.
@@ -411,16 +412,8 @@ def _numbers_seen(examples: list[Input], index: int, what: str, column: int) -> 
         if what == "column":
             found += [row[column] for row in example[index] if column < len(row)]
         else:
-            found += [n for n in _flat(example[index]) if isinstance(n, (int, float)) and not isinstance(n, bool)]
+            found += [n for n in scalars_in(example[index]) if isinstance(n, (int, float)) and not isinstance(n, bool)]
     return found or [0, 1]
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
 
 
 def _seen_letters(examples: list[Input], index: int) -> str:

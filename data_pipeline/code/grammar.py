@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from data_pipeline.code.invariants import scalars_in
 from data_pipeline.code.model import Input, kind_of
 from data_pipeline.code.naming import Named, name_lines
 
@@ -214,7 +215,7 @@ def _typed(blocks: Sequence[list[Any]]) -> tuple[list[Input] | None, list[str]]:
     columns = [[block[index] for block in blocks] for index in range(len(blocks[0]))]
     kinds: list[str] = []
     for index, column in enumerate(columns):
-        tokens = [token for value in column for token in _tokens(value)]
+        tokens = [token for value in column for token in scalars_in(value)]
         if tokens and all(_INTEGER.fullmatch(token) for token in tokens):
             columns[index] = [_convert(value, int) for value in column]
         elif tokens and all(_INTEGER.fullmatch(token) or _DECIMAL.fullmatch(token) for token in tokens):
@@ -224,14 +225,6 @@ def _typed(blocks: Sequence[list[Any]]) -> tuple[list[Input] | None, list[str]]:
             return None, []
         kinds.append(kind)
     return [list(block) for block in zip(*columns, strict=True)], kinds
-
-
-def _tokens(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _tokens(item)
-    else:
-        yield value
 
 
 def _convert(value: Any, to: type) -> Any:

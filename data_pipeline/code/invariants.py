@@ -235,10 +235,10 @@ def _of_two(kind: str, other: str) -> Iterator[tuple[str, Callable[[Any, Any], b
     if (kind.startswith("list[list[") or kind == "list[str]") and other == "int":
         yield "width is", lambda a, n: all(len(item) == n for item in a)
     if kind in ("list[int]", "list[list[int]]") and other == "int":
-        yield "items below", lambda a, n: all(item < n for item in _flat(a))
-        yield "items at most", lambda a, n: all(item <= n for item in _flat(a))
-        yield "has", lambda a, n: n in _flat(a)
-        yield "items at least", lambda a, n: all(item >= n for item in _flat(a))
+        yield "items below", lambda a, n: all(item < n for item in scalars_in(a))
+        yield "items at most", lambda a, n: all(item <= n for item in scalars_in(a))
+        yield "has", lambda a, n: n in scalars_in(a)
+        yield "items at least", lambda a, n: all(item >= n for item in scalars_in(a))
     if kind == "list[int]" and other == "int":
         yield "sum at least", lambda a, n: sum(a) >= n
         yield "greatest at most", lambda a, n: max(a) <= n
@@ -251,7 +251,7 @@ def _of_two(kind: str, other: str) -> Iterator[tuple[str, Callable[[Any, Any], b
         yield "pairs below", lambda a, n: all(0 <= item < n for row in a for item in row[:2])
         yield "pairs from 1 up", lambda a, n: all(1 <= item <= n for row in a for item in row[:2])
     if kind in ("list[int]", "list[list[int]]") and sized_too:
-        yield "items index", lambda a, b: all(0 <= item < len(b) for item in _flat(a))
+        yield "items index", lambda a, b: all(0 <= item < len(b) for item in scalars_in(a))
         yield "pairs index", lambda a, b: all(0 <= item < len(b) for row in a for item in row[:2])
     if kind == "list[int]" and other == "list[int]":
         yield "subset", lambda a, b: set(a) <= set(b)
@@ -281,8 +281,9 @@ def _of_two(kind: str, other: str) -> Iterator[tuple[str, Callable[[Any, Any], b
         yield "subset", lambda a, b: set(a) <= set(b)
 
 
-def _flat(value: Any) -> list[Any]:
-    return [item for row in value for item in _flat(row)] if isinstance(value, list) else [value]
+def scalars_in(value: Any) -> list[Any]:
+    """All that is no list in a value, in order."""
+    return [item for row in value for item in scalars_in(row)] if isinstance(value, list) else [value]
 
 
 def _frozen(value: Any) -> Any:

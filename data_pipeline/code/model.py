@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_pipeline.code.constraints import Bound, Constraints, Limit
-from data_pipeline.code.invariants import Invariant, invariants_of
+from data_pipeline.code.invariants import Invariant, invariants_of, scalars_in
 
 Input = list[Any]
 
@@ -117,22 +117,9 @@ class InputModel:
         )
 
 
-def scalars_in(value: Any) -> Iterator[Any]:
-    """All that is no list in a value."""
-    if isinstance(value, list):
-        for item in value:
-            yield from scalars_in(item)
-    else:
-        yield value
-
-
 def texts_in(value: Any) -> Iterator[str]:
     """All texts in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts_in(item)
+    return (item for item in scalars_in(value) if isinstance(item, str))
 
 
 def is_kind(value: Any, kind: str) -> bool:
