@@ -82,7 +82,7 @@ def test_training_commands_compose(name: str, line: str, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_readme_as_a_user_follows_it(tmp_path: Path) -> None:
     """The training commands of the README once, in order, and every other command against their runs."""
     write_jsonl(tmp_path / "answers.jsonl", [{"id": "a", "response": "so</think>\\boxed{4}", "answer": "4"}])

@@ -67,7 +67,7 @@ def serving_random(folder: Path, name: str, tokenizer_folder: Path | None = None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # all of its session, engine included
-            process.wait(30)
+            process.wait(180)
 
 
 def _healthy(url: str) -> bool:

@@ -24,7 +24,7 @@ HEAVY = ("torch", "ray", "vllm", "megatron", "wandb", "transformers", "numpy", "
 def command(cwd: Path, *words: str, root: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environ}
     line = [sys.executable, "-m", "acereason.cli", *words]
-    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_light_verbs_import_nothing_heavy(tmp_path: Path, words: list[str]) -> N
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COMP_LINE": "acereason train model="}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "HEAVY []"
@@ -147,7 +147,7 @@ def test_config_modules_import_no_torch() -> None:
     code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\n"
     code += f"print([m for m in {HEAVY!r} if m in sys.modules])"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "[]", done.stderr
 
 

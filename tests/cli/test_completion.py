@@ -131,5 +131,5 @@ def test_bash_replaces_what_stands_behind_the_last_word_break(tmp_path: Path, ty
         "_acereason_complete\nprintf '<%s>' \"${COMPREPLY[@]}\"\n"
     )
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=300)
     assert done.stdout == replies, done.stderr

@@ -116,7 +116,7 @@ def test_a_wrong_configuration_never_loads_torch(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     assert done.stdout.strip() == "2 []"

@@ -54,10 +54,16 @@ def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_hears_ctrl_c,
     )
 
 
-def run(*words: str, cwd: Path, expect: int = 0, timeout_s: float = 400) -> str:
+def _hears_ctrl_c() -> None:
+    """A shell has what it starts in the background ignore SIGINT, and that would be inherited from these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def run(*words: str, cwd: Path, expect: int = 0, timeout_s: float = 900) -> str:
     """Runs the command to its end and returns what it printed."""
     before = (cwd / "output.txt").stat().st_size if (cwd / "output.txt").exists() else 0
     process = start(*words, cwd=cwd)
@@ -71,7 +77,7 @@ def run(*words: str, cwd: Path, expect: int = 0, timeout_s: float = 400) -> str:
     return printed
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], what: str, timeout_s: float = 300) -> None:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], what: str, timeout_s: float = 900) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert process.poll() is None, f"the command ended ({process.returncode}) before {what}"

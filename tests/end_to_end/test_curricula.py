@@ -11,7 +11,7 @@ from acereason.config.compose import compose_train
 from acereason.config.places import conf_dir
 from tests.end_to_end import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CURRICULA = sorted({path.stem for path in (conf_dir() / "curriculum").glob("*.yaml")} - {"tiny", "two_steps"})
 ONE = ["scale=tiny"]  # what a user gives; the rest makes it shorter still

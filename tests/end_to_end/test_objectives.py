@@ -15,7 +15,7 @@ from acereason.learning import split_groups
 from acereason.seeds import derive_seed
 from tests.end_to_end import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SEED, GROUP, PROMPTS, BUFFER = 7, 4, 4, 60
 STILL = 1e-9  # a learning rate at which weights stay what they are, and with them ratios and log-probabilities
@@ -59,7 +59,7 @@ for name, (updates, policy, longest, rate) in STAGES.items():
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("objectives")
-    command.run("train", *WORDS, "run_dir=run", cwd=folder, timeout_s=800)
+    command.run("train", *WORDS, "run_dir=run", cwd=folder, timeout_s=1600)
     return folder / "run"
 
 
@@ -156,7 +156,7 @@ def dealt(recorded: Path) -> Path:
 def replay(source: Path, aggregation: str, *more: str) -> Path:
     name = f"{source.name}_{aggregation}" + ("_more" if more else "")
     words = [*WORDS, f"train.replay={source}", f"algorithm.aggregation={aggregation}", f"run_dir={name}", *more]
-    command.run("train", *words, cwd=source.parent, timeout_s=800)
+    command.run("train", *words, cwd=source.parent, timeout_s=1600)
     return source.parent / name
 
 

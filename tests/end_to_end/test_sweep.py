@@ -16,7 +16,7 @@ from acereason.sweep.sharing import savings
 from acereason.sweep.states import states_of
 from tests.end_to_end import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FACTOR = "curriculum.stages.math_1.temperature"
 WORDS = [
@@ -68,7 +68,7 @@ def test_disturbed_and_shared_equals_undisturbed_and_alone(tmp_path: Path) -> No
     command.wait_for(lambda: steps_of(1) > 3, process, "the second cell's second own step")
     command.wait_for(lambda: cells(shared)[0].attempts[-1].exit_code is not None, process, "the first cell to fail")
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(30)
+    process.wait(180)
     deadline = time.monotonic() + 60
     while command.processes_naming(str(shared / "cells")):
         assert time.monotonic() < deadline, "the cells did not die with their launcher"

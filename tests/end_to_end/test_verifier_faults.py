@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end import command
 from tests.verifiers.processes import of_kind
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 WORKER = "acereason.verifiers.worker"
 STEPS = 24

@@ -208,7 +208,7 @@ def test_after_kill_9_exactly_what_is_missing_is_sampled(tmp_path: Path, files: 
     process = command.start(*words, cwd=tmp_path)
     command.wait_for(lambda: len(lines_of(path)) >= 6, process, "six samples")
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(30)
+    process.wait(180)
     deadline = time.monotonic() + 60
     while command.processes_naming(str(tmp_path)):
         assert time.monotonic() < deadline, command.processes_naming(str(tmp_path))

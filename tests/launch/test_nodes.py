@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FEW = [
     "seed=3", "curriculum=two_steps", "data.train_per_domain=16", "data.heldout_per_domain=2", "data.sft_rows=1",
@@ -54,10 +54,10 @@ def test_a_run_over_two_nodes_that_is_killed_and_queued_again(tmp_path: Path) ->
         time.sleep(0.1)
     for member in members:  # the whole job is gone, as when SLURM takes its nodes
         os.killpg(member.pid, signal.SIGKILL)
-        member.wait(10)
+        member.wait(180)
 
     members = [node(rank, tmp_path, FEW) for rank in (0, 1)]  # queued again: the same job
-    codes = [member.wait(300) for member in members]
+    codes = [member.wait(900) for member in members]
     assert codes == [0, 0], (tmp_path / "node-0.txt").read_text()[-3000:]
     summary = command.summary(tmp_path / "run")
     assert summary["status"] == "completed"

@@ -97,7 +97,7 @@ def on_ranks(
 ) -> list[Any]:
     """`job(rank, *args)` on every rank, `rank` being a connected `TrainerRank`; the results in the order of ranks.
 
-    `timeout_s` is the deadline of the ranks' exchanges.
+    `timeout_s` is the deadline of the ranks' exchanges; the job may take half as long again, and two minutes at least.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
@@ -113,7 +113,7 @@ def on_ranks(
     for process in processes:
         process.start()
     answers: dict[int, Any] = {}
-    deadline = time.monotonic() + 2 * TIMEOUT_S
+    deadline = time.monotonic() + max(2 * TIMEOUT_S, 1.5 * timeout_s)
     try:
         while len(answers) < ranks:
             try:

@@ -29,8 +29,8 @@ def cluster_config(*, tensor: int = 1, pipeline: int = 1, data: int = 1) -> Clus
         ray_address=None,
         trainer=TrainerLayout(tensor, pipeline, data, tensor > 1, threads=1, tokens_per_microbatch=200),
         engine=EngineLayout(1, 1, 1, 8, 0.1),
-        start_timeout_s=120,
-        step_timeout_s=60,
+        start_timeout_s=300,
+        step_timeout_s=300,
     )
 
 

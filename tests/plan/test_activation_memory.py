@@ -27,11 +27,11 @@ def layout_of(tp: int, pp: int, recompute: str, tokens: int) -> TrainerLayout:
     ("model", "dtype", "tp", "pp", "recompute", "tokens"),
     [
         (M50, "float32", 1, 1, "none", 1100),  # two chunks of logits
-        (M50, "bfloat16", 2, 1, "none", 256),
-        (M50, "bfloat16", 1, 2, "none", 256),
-        (M50, "bfloat16", 2, 1, "full", 256),
+        (M50, "bfloat16", 2, 1, "none", 128),
+        (M50, "bfloat16", 1, 2, "none", 128),
+        (M50, "bfloat16", 2, 1, "full", 128),
         (M50, "float32", 1, 2, "full", 256),
-        (M200, "bfloat16", 1, 1, "full", 256),
+        (M200, "bfloat16", 1, 1, "full", 128),
     ],
     ids=["50M", "50M-tp2", "50M-pp2", "50M-tp2-full", "50M-pp2-full", "200M-full"],
 )
@@ -40,7 +40,9 @@ def test_peak_within_a_tenth(model: ModelConfig, dtype: str, tp: int, pp: int, r
     layout = layout_of(tp, pp, recompute, tokens)
     batches = 3 if pp > 1 else 1
     batch = MicroBatch(tokens, tokens - PROMPT, tokens, one_call=True)
-    for rank, measured in enumerate(on_ranks(peak_of_update, model, layout, [tokens] * batches)):
+    # A processor without bfloat16 of its own takes minutes for what others do in seconds.
+    found = on_ranks(peak_of_update, model, layout, [tokens] * batches, timeout_s=300.0)
+    for rank, measured in enumerate(found):
         predicted = activations(model, layout, batch, rank // tp, "cpu", batches).peak
         assert predicted == pytest.approx(measured, rel=0.1), f"rank {rank}"
 

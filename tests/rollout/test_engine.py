@@ -26,7 +26,7 @@ CONFIG = ClusterConfig(
     trainer=TrainerLayout(1, 1, 1, False, 1, 1024),
     engine=EngineLayout(engines=2, tensor_parallel=1, threads=1, max_num_seqs=16, kv_cache_gib=0.1),
     start_timeout_s=300,
-    step_timeout_s=120,
+    step_timeout_s=300,
 )
 ROLLOUT = RolloutConfig(
     "vllm", enforce_eager=True, probe_tokens=112, probe_tolerance=TOLERANCE, sync_tolerance=TOLERANCE

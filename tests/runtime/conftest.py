@@ -11,6 +11,6 @@ def cluster_config() -> ClusterConfig:
         ray_address=None,
         trainer=TrainerLayout(1, 1, 1, False, 1, 1024),
         engine=EngineLayout(1, 1, 1, 8, 0.1),
-        start_timeout_s=60,
-        step_timeout_s=60,
+        start_timeout_s=300,
+        step_timeout_s=300,
     )

@@ -175,6 +175,6 @@ def test_an_address_without_ray_is_a_configuration_error(cluster_config, tmp_pat
     )
     done = subprocess.run(
         [sys.executable, "-c", script, pickle.dumps(cluster_config).hex(), str(tmp_path)],
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert "ConfigError: cluster.ray_address=127.0.0.1:9: no Ray answers there" in done.stderr

@@ -50,7 +50,7 @@ def test_clusters_may_follow_one_another_in_a_process(cluster_config, tmp_path):
             assert actor.call("add", 1).result(60, "sum") == turn + 1
             below = children_besides(others)
             assert len(below) >= 3  # its gcs, its raylet, the actor
-        _, alive = psutil.wait_procs(below, timeout=15)
+        _, alive = psutil.wait_procs(below, timeout=90)
         assert not alive
 
 
@@ -62,7 +62,7 @@ def test_an_error_in_the_block_ends_the_cluster_too(cluster_config, tmp_path):
         pid = actor.pid  # noqa: F841
         below = children_besides(others)
         raise KeyError("stop")
-    _, alive = psutil.wait_procs(below, timeout=15)
+    _, alive = psutil.wait_procs(below, timeout=90)
     assert not alive
 
 
@@ -79,7 +79,7 @@ def test_kill_9_of_the_driver_leaves_no_process(tmp_path):
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait()
     started = time.monotonic()
-    _, alive = psutil.wait_procs(below, timeout=15)
+    _, alive = psutil.wait_procs(below, timeout=90)
     assert not alive, [" ".join(process.cmdline())[:150] for process in alive]
     print(f"all {len(below)} processes ended within {time.monotonic() - started:.1f} s")
 
@@ -106,10 +106,10 @@ def test_temporary_files_go_with_the_cluster(killed):
         if killed:
             driver.kill()
         else:
-            driver.communicate("\n", timeout=60)
+            driver.communicate("\n", timeout=300)
             assert driver.returncode == 0
         driver.wait()
-        psutil.wait_procs(below, timeout=15)
+        psutil.wait_procs(below, timeout=90)
         assert [path.name for path in folder.iterdir()] == ["run"]
     finally:
         driver.kill()

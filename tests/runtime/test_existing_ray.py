@@ -55,7 +55,7 @@ def head(tmp_path_factory):
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(180)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
         subprocess.run(["rm", "-rf", f"/tmp/ray-{port}"], check=False)
@@ -69,7 +69,7 @@ def test_actors_run_in_an_existing_ray(head, cluster_config, tmp_path):
         env={**os.environ, **TOKEN},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     total, pid = map(int, done.stdout.split())

@@ -73,6 +73,6 @@ def test_a_preview_loads_no_torch() -> None:
         "heavy = {'torch', 'ray', 'vllm', 'wandb', 'optuna', 'polars'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "9 cells: 9 new" in done.stdout

@@ -131,7 +131,7 @@ def test_a_process_killed_while_it_held_the_lock_holds_nobody_up(tmp_path: Path)
         "from acereason.sweep.search import _Lock\n"
         "_Lock(pathlib.Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / JOURNAL)], env=dict(os.environ), timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / JOURNAL)], env=dict(os.environ), timeout=300)
     assert done.returncode == -9
     assert len(run(tmp_path, 3)) == 3
 

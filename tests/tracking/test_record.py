@@ -135,7 +135,7 @@ def test_kill_in_the_middle_of_writing_leaves_whole_files(tmp_path: Path) -> Non
     assert child.stdout is not None and child.stdout.readline() == b"going\n"
     assert run_state(tmp_path) == "running"
     os.kill(child.pid, signal.SIGKILL)
-    child.wait(30)
+    child.wait(180)
     child.stdout.close()
     assert run_state(tmp_path) == "interrupted"
     rows = read_metrics(tmp_path)

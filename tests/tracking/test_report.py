@@ -273,6 +273,6 @@ def test_a_browser_runs_our_script_and_nothing_else(finished: Path, tmp_path: Pa
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         f"--user-data-dir={tmp_path}", "--dump-dom", write_report(finished).as_uri(),
     ]  # fmt: skip
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
     assert "<title>synthetic · completed</title>" in dom  # the planted script would have renamed it
     assert re.search(r'<span id="count">\d+ responses</span>', dom)  # ours ran

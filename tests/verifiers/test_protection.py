@@ -34,7 +34,7 @@ except ConfigError as error:
 def ask(possible: tuple[int, ...], wanted: int) -> list[object]:
     """[level, message] where only the levels `possible` exist."""
     code = ASK.format(root=str(ROOT), levels=possible, wanted=wanted)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     return json.loads(done.stdout)
 
 

@@ -119,10 +119,10 @@ def test_an_interrupted_command_leaves_nothing_behind(tmp_path: Path, number: si
     process = command.start("verify", "code", "in.jsonl", "out.jsonl", "verifier.code_cpu_s=50",
                             "verifier.code_wall_s=60", "verifier.code_program_s=60", cwd=tmp_path)  # fmt: skip
     try:
-        command.wait_for(lambda: len(programs_below(process.pid)) >= 2, process, "two running programs", 60)
+        command.wait_for(lambda: len(programs_below(process.pid)) >= 2, process, "two running programs")
         below = processes_below(process.pid)
         os.kill(process.pid, number)
-        assert process.wait(60) == (130 if number == signal.SIGINT else -number)
+        assert process.wait(180) == (130 if number == signal.SIGINT else -number)
     finally:
         process.kill()
     assert not wait_until_gone(below)

@@ -22,7 +22,7 @@ def asking(folder: Path, url: str, name: str = "tiny") -> TeacherConfig:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_vllm_server_teaches(tmp_path: Path) -> None:
     """Answers with counts, seeds that reproduce, a name that is looked at, and a prompt that is too long."""
     pytest.importorskip("vllm")

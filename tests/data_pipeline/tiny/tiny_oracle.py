@@ -108,7 +108,7 @@ json.dump(verdicts, sys.stdout)
 def run_programs(jobs: list[tuple[str, str | None, list[tuple[object, object]]]]) -> list[list[bool]]:
     """For each (program of our own generator, entry point, cases): which cases it passes. In one child process."""
     child = subprocess.run(
-        [sys.executable, "-I", "-c", _CHILD], input=json.dumps(jobs), capture_output=True, text=True, timeout=120
+        [sys.executable, "-I", "-c", _CHILD], input=json.dumps(jobs), capture_output=True, text=True, timeout=300
     )
     assert child.returncode == 0, child.stderr
     return json.loads(child.stdout)

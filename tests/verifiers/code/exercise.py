@@ -174,7 +174,7 @@ def in_new_process(**what: Any) -> dict[str, Any]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XYZZY_SECRET": "1", "TMPDIR": folder}
         process = subprocess.run(
             [sys.executable, "-m", "tests.verifiers.code.exercise", json.dumps(what)],
-            cwd=ROOT, env=environment, capture_output=True, timeout=280,
+            cwd=ROOT, env=environment, capture_output=True, timeout=600,
         )  # fmt: skip
         listening.close()
     if process.returncode:

@@ -106,7 +106,7 @@ def test_a_child_holds_bounded_memory_writes_nothing_and_is_no_root() -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(  # the write ends in SIGXFSZ unless Python ignores it, which it does
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, env=environment, check=False
     )
     if os.path.exists("/tmp/ace_symbolic_child"):
         assert os.path.getsize("/tmp/ace_symbolic_child") == 0
