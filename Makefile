@@ -6,6 +6,8 @@ VENV ?= .venv
 CONSTRAINTS := constraints/cpu.txt
 STAMP := $(VENV)/.set-up
 ARGS ?=
+# Two workers: a test waits for processes to start, or for a clock, more than half of its time.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test lint fast slow clean
 
@@ -31,13 +33,13 @@ lint: setup
 	$(VENV)/bin/lint-imports
 
 fast: setup
-	$(VENV)/bin/pytest -q -m "not slow"
+	$(VENV)/bin/pytest -q -m "not slow" $(TWO)
 
 slow: setup
-	$(VENV)/bin/pytest -q -m slow
+	$(VENV)/bin/pytest -q -m slow $(TWO)
 
 test: lint
-	$(VENV)/bin/pytest -q --durations=15
+	$(VENV)/bin/pytest -q --durations=15 $(TWO)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -38,7 +38,11 @@ class Trainer:
         layout, config = self.layout, self._config
         threads = str(layout.threads)
         env = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
-        if config.device == "cuda":
+        if config.device == "cpu":
+            # Megatron-Core hands some functions to torch.compile while it is imported, which loads the compiler for
+            # 1 s; the trainer calls none of them.
+            env["TORCHDYNAMO_DISABLE"] = "1"
+        else:
             env["CUDA_DEVICE_MAX_CONNECTIONS"] = "1"  # Megatron-Core: communication must not overtake its computation
         ranks = layout.tensor_parallel * layout.pipeline_parallel * layout.data_parallel
         return [

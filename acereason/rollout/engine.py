@@ -6,6 +6,7 @@ what is sampled depends on the requests and their order alone, and each response
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -51,6 +52,7 @@ class Engine:
         import torch
         from vllm import LLM
 
+        gc.freeze()  # vLLM collects thrice while it starts, each time over all that its import made: 0.8 s
         self._torch = torch
         self._device = device
         self._context = max(context, rollout.probe_tokens + 1)  # scoring samples one token behind the probe

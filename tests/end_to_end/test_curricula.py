@@ -27,8 +27,7 @@ SHORTER = [
     "data.sft_rows=32",
     "data.heldout_per_domain=2",
     "eval.samples_per_problem=1",
-    "cluster.engine.engines=1",
-    "cluster.trainer.data_parallel=1",
+    *command.ALONE,
     "tracking.wandb.mode=disabled",
 ]
 

@@ -28,6 +28,7 @@ STAGES = {  # one step each: (updates, overlong policy, longest response, learni
 }
 CHECKED = ("math_1", "math_2", "math_3", "code_1")
 WORDS = [
+    "cluster.engine.engines=1",
     f"seed={SEED}",
     "data.sft_rows=480",
     "data.train_per_domain=16",

@@ -48,7 +48,7 @@ def node(rank: int, folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
 def test_a_run_over_two_nodes_that_is_killed_and_queued_again(tmp_path: Path) -> None:
     members = [node(rank, tmp_path, FEW) for rank in (0, 1)]
     metrics = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (metrics.exists() and metrics.read_text().count("\n")):
         assert time.monotonic() < deadline and members[0].poll() is None, (tmp_path / "node-0.txt").read_text()[-3000:]
         time.sleep(0.1)

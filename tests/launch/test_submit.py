@@ -30,10 +30,11 @@ HERE = ["launcher=submitit", "launcher.system=local", "launcher.time_min=10"]
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_job_that_is_preempted_is_queued_again_and_goes_on(tmp_path: Path) -> None:
-    words = [*FEW, *HERE, "curriculum.stages.math_1.steps=40", "checkpoint.every_steps=1000", "name=job"]
+    words = [*FEW, *HERE, *command.ALONE, "curriculum.stages.math_1.steps=40", "checkpoint.every_steps=1000"]
+    words.append("name=job")
     config = placed(compose_train([*words, f"run_dir={tmp_path / 'job'}"]), tmp_path)
     job = submit.submit(config, words)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while len(command.metrics(tmp_path / "job")) < 2:
         assert time.monotonic() < deadline and not job.done(), job.stderr()
         time.sleep(0.05)
