@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acereason.errors import InputError
-from acereason.tracking.files import LOCK
+from acereason.tracking import files
 
 
 @contextmanager
@@ -19,18 +17,7 @@ def alone(out: Path) -> Iterator[None]:
 
     Raises `InputError` where another one holds it, or it cannot be made.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        stream = open(out / LOCK, "ab")
-    except OSError as error:
-        raise InputError(f"out={out}: cannot be made or written to ({error.strerror}); choose another place") from None
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"out={out}: another command is writing there; wait for it or choose another out="
-            ) from None
+    with files.alone(out, f"out={out}", "another command is writing there; wait for it or choose another out="):
         yield
 
 

@@ -5,7 +5,6 @@ Only the last line can be torn; it is cut off when the file is opened again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from acereason.errors import InputError, RowError
+from acereason.tracking.files import try_lock
 
 SAMPLES = "samples.jsonl"  # the file's name in the folder of an evaluation
 FIELDS: Mapping[str, type | tuple[type, ...]] = {
@@ -62,13 +62,9 @@ class SampleFile:
     def __enter__(self) -> SampleFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stream = open(self.path, "a+b")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(stream):
             stream.close()
-            raise InputError(
-                f"{self.path}: another evaluation writes to it; wait for it, or give another out="
-            ) from None
+            raise InputError(f"{self.path}: another evaluation writes to it; wait for it, or give another out=")
         self._stream = stream
         self._cut_torn_line()
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from acereason.sweep.engine import INTERRUPTED, Engine, Outcome
 from acereason.sweep.planning import Planner, merged, sweep_of
 from acereason.sweep.record import EXPLICIT, LOCK, SHARED, Cell, Factor, Sweep, is_sweep, read_sweep, write_sweep
 from acereason.sweep.states import CellState, states_of
-from acereason.tracking.files import holds_run
+from acereason.tracking.files import holds_run, try_lock
 
 LISTED = 12  # cells that a message names
 
@@ -190,15 +189,13 @@ def _report(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Holds a sweep for this process. Raises `InputError` where another one has it; a dead one has nothing."""
     with open(folder / LOCK, "a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(stream):
             stream.seek(0)
             other = stream.read().strip() or "unknown"
             raise InputError(
                 f"{folder}: another acereason train -m is at this sweep (process {other}); wait for it, or choose "
                 "another name="
-            ) from None
+            )
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()

@@ -1,17 +1,14 @@
-"""What a search's folder says that the search is, and who may write in it."""
+"""What a search's folder says that the search is."""
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acereason.config.schema import TrainRunConfig
-from acereason.errors import ConfigError, InputError
+from acereason.errors import ConfigError
 from acereason.lineage import code_sha256
 from acereason.sweep.identity import data_hash, inputs_of
 from acereason.sweep.search_space import Space
@@ -71,19 +68,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Raises `InputError` where another process searches in `folder`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = open(folder / ".lock", "ab")
-    except OSError as error:
-        raise InputError(f"run_dir={folder}: cannot be made ({error.strerror}); choose another") from None
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{folder}: another process is searching here; wait for it or stop it") from None
-        yield

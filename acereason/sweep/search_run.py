@@ -26,9 +26,10 @@ from acereason.launch import cells
 from acereason.sweep.engine import quoted
 from acereason.sweep.search import Study, Trial, table
 from acereason.sweep.search_objective import check_metric, objective_of
-from acereason.sweep.search_record import RECORD, Asked, about, alone, check_same
+from acereason.sweep.search_record import RECORD, Asked, about, check_same
 from acereason.sweep.search_space import Space, ends, space_of, word
 from acereason.sweep.states import last_error_line, signal_name
+from acereason.tracking import files
 from acereason.tracking.files import holds_run, is_being_written, run_state, write_json
 
 OF_A_GRID = ("preview", "retries", "budget_hours", "budget_gpu_hours", "baseline")
@@ -49,7 +50,8 @@ def run(overrides: Sequence[str], start: Path) -> int:
     Raises `ConfigError` where it cannot be started, and `RunError` naming the trials that failed.
     """
     asked = asked_for(overrides, start)
-    with alone(asked.folder):
+    called = f"run_dir={asked.folder}"
+    with files.alone(asked.folder, called, "another process is searching here; wait for it or stop it"):
         check_same(asked)
         engine = SearchEngine(asked, lambda task: cells.start(task, asked.config.launcher))
         return engine.run()

@@ -15,10 +15,11 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from acereason.errors import RunError
+from acereason.errors import InputError, RunError
 
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
@@ -184,6 +185,38 @@ def read_selection(run_dir: Path, stage: str) -> dict[str, int] | None:
 def holds_run(run_dir: Path) -> bool:
     """True where the directory already holds a run, whatever became of it."""
     return any((Path(run_dir) / name).exists() for name in (CONFIG, METRICS, SUMMARY, MANIFEST))
+
+
+def try_lock(file: int | IO[Any]) -> bool:
+    """Takes the lock of an open file for as long as it is open here; False where another process has it.
+
+    On a file system without locks there is nothing to take and no reason not to work: True.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+@contextmanager
+def alone(folder: Path, called: str, otherwise: str) -> Iterator[None]:
+    """Holds `folder`, which is made where it is not there, for this process.
+
+    Raises `InputError` where it cannot be made, or another process holds it; `called` is what the message calls it,
+    `otherwise` how it goes on in the second case.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = open(folder / LOCK, "ab")
+    except OSError as error:
+        raise InputError(f"{called}: cannot be made or written to ({error.strerror}); choose another place") from None
+    with stream:
+        if not try_lock(stream):
+            raise InputError(f"{called}: {otherwise}")
+        yield
 
 
 def is_being_written(run_dir: Path) -> bool:

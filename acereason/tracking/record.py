@@ -6,7 +6,6 @@ directory at a time, and a lock on it says so.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -207,19 +206,12 @@ def _lock(run_dir: Path, timeout_s: float) -> IO[bytes]:
     """Takes the run directory's lock. The wait is for children of a killed run, which die a moment after it."""
     stream = open(run_dir / files.LOCK, "ab")
     deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
+    while not files.try_lock(stream):
+        if time.monotonic() >= deadline:
             stream.close()
-            message = f"{run_dir} is being written by another process; wait for it, or choose another run_dir"
-            raise InputError(message) from None
-        except OSError:
-            pass  # a file system without locks: nothing to hold, and no reason not to run
-        return stream
+            raise InputError(f"{run_dir} is being written by another process; wait for it, or choose another run_dir")
+        time.sleep(0.05)
+    return stream
 
 
 def _open_for_append(path: Path) -> IO[bytes]:

@@ -12,7 +12,6 @@ not there. `tables.pack` rewrites shards as Parquet.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import time
@@ -27,7 +26,7 @@ from typing import Any
 import polars as pl
 
 from acereason.errors import ConfigError, InputError, RunError
-from acereason.tracking.files import read_object, write_bytes, write_json
+from acereason.tracking.files import read_object, try_lock, write_bytes, write_json
 from data_pipeline.teacher.records import ANSWER, SCHEMA, Record, from_line, from_row, to_line
 
 ABOUT = "ledger.json"
@@ -216,11 +215,9 @@ class Writer:
     def _open(self, shard: int) -> None:
         path = self.ledger.path(shard)
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(file):
             os.close(file)
-            raise InputError(f"{path}: another process asks for this shard; wait for it, or end it") from None
+            raise InputError(f"{path}: another process asks for this shard; wait for it, or end it")
         self._files[shard] = file
         self._mend_end(shard, path)
         self._drop_packed(shard, path)
