@@ -17,9 +17,10 @@ from acereason.errors import ConfigError, InputError, RunError
 from acereason.launch.cells import INTERRUPTED, Task
 from acereason.sweep import search_run
 from acereason.sweep.search_objective import objective_of
-from acereason.sweep.search_record import RECORD, Asked, alone, check_same
+from acereason.sweep.search_record import RECORD, Asked, check_same
 from acereason.sweep.search_run import SearchEngine, asked_for
 from acereason.sweep.search_space import Choice, Interval, ends, space_of
+from acereason.tracking.files import alone
 from acereason.tracking.record import RunRecord
 
 LR = "curriculum.stages.math_1.optimizer.lr"
@@ -270,9 +271,8 @@ def test_another_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="with other code"):
         check_same(ask(tmp_path))
     check_same(ask(tmp_path, "sweep.stale=keep"))
-    with alone(tmp_path / "runs/look"), pytest.raises(InputError, match="another process is searching"):
-        with alone(tmp_path / "runs/look"):
-            pass
+    with alone(tmp_path / "runs/look", "", ""), pytest.raises(InputError, match="another process is searching"):
+        search_run.run(WORDS, tmp_path)
     shutil.rmtree(tmp_path / "runs/look/cells")
     path.unlink()
     with pytest.raises(ConfigError, match="something else than a search"):
