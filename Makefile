@@ -9,6 +9,9 @@ ARGS ?=
 # Two workers: a test waits for processes to start, or for a clock, more than half of its time.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Where no bytecode is kept, each of the some thousand processes of the tests compiles this package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test lint fast slow clean
 
 setup: $(STAMP)
