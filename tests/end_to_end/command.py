@@ -39,9 +39,9 @@ SHORT = [
     *(f"curriculum.stages.{name}.group_size=4" for name in ("math_1", "math_2", "math_3", "code_1", "math_4")),
     # No answer is right after so little training: a penalty by length gives every step advantages, hence an update.
     *(
-        f"curriculum.stages.{name}.overlong.{key}"
-        for name, buffer in (("math_1", 90), ("math_2", 120), ("math_3", 170), ("code_1", 120), ("math_4", 170))
-        for key in ("policy=soft", f"buffer={buffer}")
+        f"curriculum.stages.{name}.{key}"
+        for name, length in (("math_1", 48), ("math_2", 64), ("math_3", 88), ("code_1", 64), ("math_4", 88))
+        for key in (f"max_response_length={length}", "overlong.policy=soft", f"overlong.buffer={length - 6}")
     ),
 ]
 

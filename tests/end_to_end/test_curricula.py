@@ -19,6 +19,7 @@ SHORTER = [
     "scale.min_steps=1",
     "scale.max_steps=1",
     "scale.prompts_per_step=4",
+    "scale.to_lengths=[32,64]",
     "scale.attempts=2",
     "scale.pilot_prompts=2",
     "scale.train_per_domain=16",
