@@ -17,6 +17,7 @@ from acereason.config.schema import ModelConfig, OptimizerConfig, TrainerLayout
 from acereason.errors import RunError
 from acereason.megatron import hf_folder, parallel
 from acereason.megatron.weights import random_tensors
+from acereason.runtime.processes import importing
 
 
 class TrainerRank:
@@ -42,18 +43,19 @@ class TrainerRank:
         """
         parallel.quiet_imports()
         torch.set_num_threads(layout.threads)
-        if device == "cpu":
-            from acereason.megatron import cpu
+        with importing():
+            if device == "cpu":
+                from acereason.megatron import cpu
 
-            cpu.install()
+                cpu.install()
+            from acereason.megatron.spec import check_divides
+
         self._model, self._layout, self._settings, self._seed = model, layout, optimizer, seed
         self._timeout_s = timeout_s
         self._place = parallel.place_of(rank, layout)
         self._device = torch.device("cuda", 0) if device == "cuda" else torch.device("cpu")
         self._store: dist.TCPStore | None = None
         self._joined = False
-        from acereason.megatron.spec import check_divides
-
         check_divides(model, layout)
 
     def ping(self) -> str:

@@ -6,7 +6,6 @@ what is sampled depends on the requests and their order alone, and each response
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import tempfile
@@ -25,6 +24,7 @@ from acereason.rollout.environment import engine_environment
 from acereason.rollout.prefill import tokens_a_pass
 from acereason.rollout.requests import Completion, Request
 from acereason.rollout.sync import check_checksums
+from acereason.runtime.processes import importing
 
 
 class Engine:
@@ -49,10 +49,10 @@ class Engine:
         sleeps: `sleep` will be called; on a GPU its memory is then taken in a way that can be given back.
         """
         os.environ.update(engine_environment(layout, rollout, device))
-        import torch
-        from vllm import LLM
+        with importing():
+            import torch
+            from vllm import LLM
 
-        gc.freeze()  # vLLM collects thrice while it starts, each time over all that its import made: 0.8 s
         self._torch = torch
         self._device = device
         self._context = max(context, rollout.probe_tokens + 1)  # scoring samples one token behind the probe

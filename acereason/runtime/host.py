@@ -22,7 +22,7 @@ import ray
 import ray.exceptions
 
 from acereason.errors import AceReasonError, DeadlineError, InputError
-from acereason.runtime.processes import die_with_parent
+from acereason.runtime.processes import die_with_parent, importing
 
 RESOLVE_S = 900.0  # for the value of an argument to arrive; the caller's own deadline is usually shorter
 
@@ -83,18 +83,16 @@ class Host:
     def construct(self, target: str, env: Mapping[str, str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Set `env`, import `target` ("package.module:Class") and construct it. Returns the actor's name."""
         args, kwargs = self._ready(args, kwargs)
-        gc.disable()  # imports make millions of objects that stay: walking over them is a quarter of the time they take
         try:
             os.environ.update(env)
             module, _, attribute = target.partition(":")
-            constructor = getattr(importlib.import_module(module), attribute)
+            with importing():
+                constructor = getattr(importlib.import_module(module), attribute)
             self._subject = constructor(*args, **kwargs)
         except Exception as error:
             self._start_error = describe(self._name, "start", error)
             print(self._start_error.trace, file=sys.stderr, flush=True)
             raise self._start_error from None
-        finally:
-            gc.enable()
         gc.collect()
         gc.freeze()  # what is here now stays for good, so the collector need not walk over it again and again
         return self._name
