@@ -6,7 +6,7 @@ VENV ?= .venv
 CONSTRAINTS := constraints/cpu.txt
 STAMP := $(VENV)/.set-up
 ARGS ?=
-# Two workers: a test waits for processes to start, or for a clock, more than half of its time.
+# Two workers: while a test of one waits for a process or a clock, the other computes. Whole files go to a worker.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Where no bytecode is kept, each of the some thousand processes of the tests compiles this package anew.

@@ -29,8 +29,7 @@ from acereason.sweep.search_objective import check_metric, objective_of
 from acereason.sweep.search_record import RECORD, Asked, about, check_same
 from acereason.sweep.search_space import Space, ends, space_of, word
 from acereason.sweep.states import last_error_line, signal_name
-from acereason.tracking import files
-from acereason.tracking.files import holds_run, is_being_written, run_state, write_json
+from acereason.tracking.files import alone, holds_run, is_being_written, run_state, write_json
 
 OF_A_GRID = ("preview", "retries", "budget_hours", "budget_gpu_hours", "baseline")
 POLL_S = 0.2
@@ -50,8 +49,8 @@ def run(overrides: Sequence[str], start: Path) -> int:
     Raises `ConfigError` where it cannot be started, and `RunError` naming the trials that failed.
     """
     asked = asked_for(overrides, start)
-    called = f"run_dir={asked.folder}"
-    with files.alone(asked.folder, called, "another process is searching here; wait for it or stop it"):
+    busy = "another process is searching here; wait for it or stop it"
+    with alone(asked.folder, f"run_dir={asked.folder}", busy):
         check_same(asked)
         engine = SearchEngine(asked, lambda task: cells.start(task, asked.config.launcher))
         return engine.run()

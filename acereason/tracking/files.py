@@ -187,13 +187,13 @@ def holds_run(run_dir: Path) -> bool:
     return any((Path(run_dir) / name).exists() for name in (CONFIG, METRICS, SUMMARY, MANIFEST))
 
 
-def try_lock(file: int | IO[Any]) -> bool:
+def try_lock(file: int | IO[Any], kind: int = fcntl.LOCK_EX) -> bool:
     """Takes the lock of an open file for as long as it is open here; False where another process has it.
 
     On a file system without locks there is nothing to take and no reason not to work: True.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -223,12 +223,9 @@ def is_being_written(run_dir: Path) -> bool:
     """True while some process holds the run directory open for writing."""
     try:
         with open(Path(run_dir) / LOCK, "rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not try_lock(stream, fcntl.LOCK_SH)  # shared: two that ask at once do not take each other for a run
     except OSError:
         return False
-    return False
 
 
 def run_state(run_dir: Path) -> str:

@@ -16,8 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# for tests in which neither the number of engines nor that of ranks matters: half the processes to start
-ALONE = ["cluster.engine.engines=1", "cluster.trainer.data_parallel=1"]
+# one engine and one rank, for tests in which the number of neither matters: half the processes to start
+ONE_EACH = ["cluster.engine.engines=1", "cluster.trainer.data_parallel=1"]
 
 # the whole recipe, a few steps of each stage: SFT, two math stages, code, a last math stage
 SHORT = [

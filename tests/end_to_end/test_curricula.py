@@ -28,7 +28,7 @@ SHORTER = [
     "data.sft_rows=32",
     "data.heldout_per_domain=2",
     "eval.samples_per_problem=1",
-    *command.ALONE,
+    *command.ONE_EACH,
     "tracking.wandb.mode=disabled",
 ]
 

@@ -43,7 +43,7 @@ def test_training_runs_on_what_the_pipelines_wrote(tmp_path: Path) -> None:
     assert teachers == {"stand-in"}, "no figure of the stand-in goes under a model's name"
     command.run(
         "train", "data=pipeline", "data.folder=both", "curriculum=two_steps", "model=random_small",
-        f"model.tokenizer={shared_data.TOKENIZER}", "eval.samples_per_problem=1", "run_dir=run", *command.ALONE,
+        f"model.tokenizer={shared_data.TOKENIZER}", "eval.samples_per_problem=1", "run_dir=run", *command.ONE_EACH,
         "curriculum.stages.math_1.max_response_length=32", "curriculum.stages.math_1.steps=1",
         "curriculum.stages.code_1.max_response_length=32", "curriculum.stages.code_1.steps=1",
         "curriculum.stages.code_1.prompts_per_step=1", cwd=tmp_path,

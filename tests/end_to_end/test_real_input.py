@@ -25,7 +25,7 @@ def rows(tmp_path: Path) -> list[str]:
         f"model.tokenizer={shared_data.TOKENIZER}",
         "eval.samples_per_problem=1",
         "run_dir=run",
-        *command.ALONE,
+        *command.ONE_EACH,
     ]
 
 

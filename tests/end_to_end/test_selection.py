@@ -36,7 +36,7 @@ STAGES = {
                "entropy_rule.candidates=[0.7,1.0]", "entropy_rule.prompts=6"],
 }  # fmt: skip
 WORDS = [
-    *command.ALONE,
+    *command.ONE_EACH,
     "seed=3", "data=jsonl", "data.train=../rows/train.jsonl", "data.heldout=../rows/heldout.jsonl",
     "data.sft=../rows/sft.jsonl", "eval.samples_per_problem=1", "checkpoint.every_steps=2",
     "tracking.wandb.mode=disabled", "~curriculum.stages.math_3", "~curriculum.stages.math_4",

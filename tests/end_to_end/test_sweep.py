@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FACTOR = "curriculum.stages.math_1.temperature"
 WORDS = [
-    *command.ALONE,
+    *command.ONE_EACH,
     f"{FACTOR}=1.0,0.8", "seed=7", "launcher.slots=2", "tracking.wandb.mode=disabled",
     "data.sft_rows=96", "data.train_per_domain=24", "data.heldout_per_domain=3", "eval.samples_per_problem=2",
     "checkpoint.every_steps=1", "curriculum.stages.sft.steps=2", "curriculum.stages.sft.updates_per_step=3",

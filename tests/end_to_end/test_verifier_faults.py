@@ -19,7 +19,7 @@ STEPS = 24
 OTHERS = ("math_1", "math_2", "math_3", "math_4")
 # enough SFT on programs that the code stage has some to judge; the math stages as short as they can be
 WORDS = [
-    *command.ALONE,
+    *command.ONE_EACH,
     "seed=7",
     "data.sft_rows=480",
     "data.sft_code_fraction=0.95",

@@ -30,8 +30,10 @@ HERE = ["launcher=submitit", "launcher.system=local", "launcher.time_min=10"]
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_job_that_is_preempted_is_queued_again_and_goes_on(tmp_path: Path) -> None:
-    words = [*FEW, *HERE, *command.ALONE, "curriculum.stages.math_1.steps=40", "checkpoint.every_steps=1000"]
-    words.append("name=job")
+    words = [
+        *FEW, *HERE, *command.ONE_EACH,
+        "curriculum.stages.math_1.steps=40", "checkpoint.every_steps=1000", "name=job",
+    ]  # fmt: skip
     config = placed(compose_train([*words, f"run_dir={tmp_path / 'job'}"]), tmp_path)
     job = submit.submit(config, words)
     deadline = time.monotonic() + 900

@@ -20,7 +20,7 @@ SEARCH = [
     "curriculum.stages.sft.updates_per_step=2", "curriculum.stages.math_1.steps=2",
     "curriculum.stages.math_1.prompts_per_step=2", "curriculum.stages.math_1.group_size=2", "checkpoint.every_steps=1",
     "curriculum.stages.math_1.overlong.policy=soft", "curriculum.stages.math_1.overlong.buffer=60",
-    *command.ALONE,
+    *command.ONE_EACH,
     *(f"~curriculum.stages.{name}" for name in ("math_2", "math_3", "code_1", "math_4")),
 ]  # fmt: skip
 

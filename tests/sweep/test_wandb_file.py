@@ -130,7 +130,7 @@ def test_the_documented_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 TINIEST = [
-    *command.ALONE,
+    *command.ONE_EACH,
     "seed=7", "data.sft_rows=64", "data.train_per_domain=8", "data.heldout_per_domain=1", "eval.samples_per_problem=1",
     "curriculum.stages.sft.steps=2", "tracking.wandb.group=agents",
     *(f"~curriculum.stages.{name}" for name in ("math_1", "math_2", "math_3", "code_1", "math_4")),
