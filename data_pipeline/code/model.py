@@ -110,11 +110,16 @@ class InputModel:
 
     def _keeps_choices(self, given: Input) -> bool:
         """What is said to be one of a few values is one that some example has."""
-        return all(
-            set(scalars_in(given[index])) <= {item for example in self.examples for item in scalars_in(example[index])}
+        return all(set(scalars_in(given[index])) <= values for index, values in self._choices.items())
+
+    @functools.cached_property
+    def _choices(self) -> dict[int, set[Any]]:
+        """By argument that is one of a few values: those that the examples have. Texts are known by their letters."""
+        return {
+            index: {item for example in self.examples for item in scalars_in(example[index])}
             for index in self.chosen
             if not self.kinds[index].endswith("str") and "str]" not in self.kinds[index]
-        )
+        }
 
 
 def texts_in(value: Any) -> Iterator[str]:
